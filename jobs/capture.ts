@@ -1,0 +1,47 @@
+/**
+ * Sends what a handler prints to its job's log. `console.log` and everything else that writes to `process.stdout` or
+ * `process.stderr` goes there at once. What bypasses them (a child that inherits the descriptors, Node's own last words in a
+ * crash) lands in the runner's output file, and is moved to the job's log when the attempt ends.
+ */
+import type { Spool } from '../spool/spool.ts';
+import type { JobLogger } from './handler.ts';
+import { JobLog } from './job-log.ts';
+
+let current: JobLog | undefined;
+
+/** From now on prints go to the log of the attempt that runs; between attempts to the output file, as before. */
+export function capturePrints(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    const original = stream.write.bind(stream) as (...args: unknown[]) => boolean;
+    stream.write = ((chunk: string | Uint8Array, encoding?: unknown, done?: unknown): boolean => {
+      if (!current) return original(chunk, encoding, done);
+      current.write(typeof chunk === 'string' && typeof encoding === 'string' ? Buffer.from(chunk, encoding as BufferEncoding) : chunk);
+      const callback = typeof encoding === 'function' ? encoding : done;
+      if (typeof callback === 'function') process.nextTick(callback as () => void);
+      return true;
+    }) as typeof stream.write;
+  }
+}
+
+/** Directs prints to this attempt's log, until `endCapture`. */
+export function beginCapture(log: JobLog): void {
+  current = log;
+}
+
+/** Ends the attempt's log, with what went past it. */
+export function endCapture(spool: Spool, log: JobLog, outputFile: string, outputFd: number): void {
+  current = undefined;
+  const size = spool.disk.sizeOf(outputFd);
+  if (size > 0) {
+    log.write(spool.disk.readBytes(outputFile, 0, size));
+    spool.disk.truncate(outputFd, 0);
+  }
+  log.close();
+}
+
+/** `jobContext().log`: a line with time and level in the job's log. */
+export function jobLogger(log: JobLog): JobLogger {
+  const line = (level: string) => (text: string, fields?: object) =>
+    log.write(`${new Date().toISOString()} ${level} ${text}${fields ? ` ${JSON.stringify(fields)}` : ''}\n`);
+  return { info: line('INFO'), warn: line('WARN'), error: line('ERROR') };
+}

@@ -1,0 +1,85 @@
+import path from 'node:path';
+import { dayOf } from '../spool/layout.ts';
+import type { Spool } from '../spool/spool.ts';
+
+/** How many rotated files are kept beside the current one. */
+export const KEPT_FILES = 14;
+
+/**
+ * A log file that any number of processes append to, a line at a time, and that the first of them to write on a new (UTC) day
+ * renames to `<name>.<day>.log`. No line is lost and no file replaced, whoever comes first: see `#rotate`.
+ */
+export class DailyFile {
+  readonly #spool: Spool;
+  readonly #path: string;
+  readonly #now: () => number;
+  #fd: number | undefined;
+  #day = '';
+  #checkAt = 0;
+
+  constructor(spool: Spool, file: string, now: () => number = Date.now) {
+    this.#spool = spool;
+    this.#path = file;
+    this.#now = now;
+  }
+
+  /** Appends whole lines with one system call, so that lines of several processes never mix. */
+  write(lines: string): void {
+    const now = this.#now();
+    if (this.#fd === undefined || now >= this.#checkAt) this.#follow(now);
+    this.#spool.disk.append(this.#fd as number, lines);
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) this.#spool.disk.close(this.#fd);
+    this.#fd = undefined;
+  }
+
+  // Once a second at most: is the file that is open still the one at the path, and is it of today?
+  #follow(now: number): void {
+    this.#checkAt = now + CHECK_MS;
+    const there = this.#spool.disk.facts(this.#path);
+    if (there) {
+      const day = this.#isOpen(there.ino) ? this.#day : dayOf(there.mtimeMs);
+      if (day !== dayOf(now)) this.#rotate(day, now);
+    }
+    if (this.#isOpen(this.#spool.disk.facts(this.#path)?.ino)) return;
+    this.close();
+    this.#fd = this.#spool.disk.openAppend(this.#path);
+    this.#day = dayOf(now);
+  }
+
+  #isOpen(inode: number | undefined): boolean {
+    return this.#fd !== undefined && inode !== undefined && this.#spool.disk.inodeOf(this.#fd) === inode;
+  }
+
+  // The old file first gets its dated name by a link, which only one process can make, and only that one removes the current
+  // name; everybody else goes on writing to the same file until they see a new one. A process that dies in between leaves
+  // both names on one file; after a while somebody removes the current one for it.
+  #rotate(day: string, now: number): void {
+    const { disk } = this.#spool;
+    for (let number = 1; ; number++) {
+      const dated = this.#path.replace(/\.log$/, `.${day}${number === 1 ? '' : `.${number}`}.log`);
+      if (disk.link(this.#path, dated)) {
+        disk.remove(this.#path);
+        return this.#prune();
+      }
+      const [current, old] = [disk.facts(this.#path), disk.facts(dated)];
+      if (!current) return;
+      if (old && current.ino === old.ino) {
+        if (now - old.ctimeMs > ABANDONED_MS) disk.remove(this.#path);
+        return;
+      }
+    }
+  }
+
+  #prune(): void {
+    const { disk } = this.#spool;
+    const { dir, name } = path.parse(this.#path);
+    const dated = disk.names(dir).filter((file) => file.startsWith(`${name}.`) && /\.\d{4}-\d{2}-\d{2}(\.\d+)?\.log$/.test(file));
+    for (const file of dated.sort().reverse().slice(KEPT_FILES)) disk.remove(path.join(dir, file));
+  }
+}
+
+const CHECK_MS = 1_000;
+const ABANDONED_MS = 10_000;

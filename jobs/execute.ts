@@ -1,0 +1,99 @@
+/** Runs one attempt of a job and says how it ended. Throws only when the job's own machinery is broken, never for a handler. */
+import { errorRecord } from '../spool/attempt.ts';
+import { errnoOf } from '../spool/errors.ts';
+import type { End, Job } from '../spool/job.ts';
+import { attemptNumber } from '../spool/job.ts';
+import type { Policy } from '../spool/policy.ts';
+import { runCommand } from './command.ts';
+import { type JobContext, type JobLogger, StopError, withContext } from './handler.ts';
+import type { Allowlist, Permitted } from './load-allowlist.ts';
+import { resolveHandler } from './resolve.ts';
+import { timeoutError } from './stop.ts';
+
+/** What an attempt needs of the process that it runs in. */
+export type Surroundings = {
+  allowlist: Allowlist;
+  policy: Policy;
+  /** Aborts with a StopError as its reason. */
+  signal: AbortSignal;
+  /** Rejects when something in this process went wrong that no promise of the handler's holds. */
+  broken: Promise<never>;
+  log: JobLogger;
+  progress(percent: number): void;
+  /** For commands: the descriptor their output goes to, the files of their contract, and the grace between TERM and KILL. */
+  output(): number | 'inherit';
+  /** The end of what the command printed, for its error. */
+  outputTail(): string;
+  files: { result: string; progress: string };
+  killGraceMs: number;
+};
+
+export async function execute(job: Job, permitted: Permitted, around: Surroundings): Promise<End> {
+  const { entry } = permitted;
+  let wasAsked = false;
+  try {
+    if ('command' in entry) return stoppedEnd(around, true) ?? (await runCommand(job, entry.command, permitted.params, around));
+    const handler = await resolveHandler(around.allowlist.folder, job.request.class, job.request.method, entry);
+    if (!handler.ok) return { kind: 'refused', reason: handler.reason };
+    const context = contextOf(job, around, () => {
+      wasAsked = true;
+    });
+    const params = Array.isArray(permitted.params) ? permitted.params : [permitted.params];
+    const result = await Promise.race([withContext(context, async () => handler.call(params)), around.broken]);
+    return stoppedEnd(around, wasAsked) ?? { kind: 'completed', ...(result === undefined ? {} : { result }) };
+  } catch (thrown) {
+    return stoppedEnd(around, true) ?? failureEnd(thrown);
+  }
+}
+
+/** The end of a job that threw. */
+export function failureEnd(thrown: unknown): End {
+  const names = namesOf(thrown);
+  // By name, not by class: a handler may have its own copy of this package.
+  if (names.includes('Snooze') && hasDelay(thrown)) return { kind: 'snoozed', delayMs: thrown.delayMs };
+  return { kind: 'failed', error: errorRecord(thrown), permanent: names.includes('PermanentError'), names };
+}
+
+/**
+ * The end of a job that was told to stop; undefined when it was not. A job that is cancelled or late did not complete, whatever it
+ * returned: it may have returned because it was told to stop. At a shutdown, one that never looked at the signal did complete.
+ */
+function stoppedEnd({ signal, policy }: Surroundings, sawSignal: boolean): End | undefined {
+  if (!signal.aborted || !(signal.reason instanceof StopError)) return undefined;
+  switch (signal.reason.reason) {
+    case 'cancelled':
+      return { kind: 'cancelled' };
+    case 'timed-out':
+      return { kind: 'timed-out', error: timeoutError(policy.timeoutMs, false) };
+    case 'shutdown':
+      return sawSignal ? { kind: 'released' } : undefined;
+  }
+}
+
+function contextOf(job: Job, { signal, log, progress }: Surroundings, onSignal: () => void): JobContext {
+  return {
+    id: job.id,
+    class: job.request.class,
+    method: job.request.method,
+    attempt: attemptNumber(job),
+    get signal() {
+      onSignal();
+      return signal;
+    },
+    log,
+    progress,
+  };
+}
+
+const hasDelay = (thrown: unknown): thrown is { delayMs: number } => typeof (thrown as { delayMs?: unknown }).delayMs === 'number';
+
+// Lists in a policy may name an error's class, any class it extends, or its code.
+function namesOf(thrown: unknown): string[] {
+  if (!(thrown instanceof Error)) return ['Error'];
+  const names = [thrown.name];
+  for (let prototype = Object.getPrototypeOf(thrown); prototype && prototype !== Object.prototype; prototype = Object.getPrototypeOf(prototype)) {
+    names.push(String(prototype.constructor?.name));
+  }
+  const code = errnoOf(thrown);
+  return [...new Set(code ? [...names, code] : names)];
+}

@@ -1,0 +1,124 @@
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { z } from 'zod';
+import { disk } from '../spool/disk.ts';
+import { messageOf } from '../spool/errors.ts';
+import { type Policy, resolvePolicy } from '../spool/policy.ts';
+import { type Request, sentence } from '../spool/request.ts';
+import { type AllowlistEntry, AllowlistShape, type MethodPolicy } from './define-allowlist.ts';
+
+/** The allow-list could not be read; the message says where and why. */
+export class AllowlistError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'AllowlistError';
+  }
+}
+
+/** A request that may run, with what it is to run. `params` are as its schema left them. */
+export type Permitted = { entry: AllowlistEntry; policy: MethodPolicy; params: Request['params'] };
+
+export type Checked = ({ ok: true } & Permitted) | { ok: false; reason: string };
+
+/** Where the allow-list is when nobody names one, relative to the working directory. */
+export const DEFAULT_ALLOWLISTS = ['jobs/allowlist.ts', 'jobs/allowlist.js', 'jobs/allowlist.json'];
+
+/** The allow-list file to use; throws AllowlistError when there is none. */
+export function findAllowlist(named: string | undefined, cwd = process.cwd()): string {
+  const candidates = named === undefined ? DEFAULT_ALLOWLISTS : [named];
+  const found = candidates.map((candidate) => path.resolve(cwd, candidate)).find((file) => disk.exists(file));
+  if (found) return found;
+  const where = named === undefined ? `${DEFAULT_ALLOWLISTS.join(', ')} in ${cwd}` : path.resolve(cwd, named);
+  throw new AllowlistError(`read the allow-list: expected ${where}, found nothing there. Write one, or name it in JOBSPOOL_JOBS.`);
+}
+
+/** Reads an allow-list. Loads no handler. Throws AllowlistError that names every mistake in it. */
+export async function loadAllowlist(file: string): Promise<Allowlist> {
+  const value = await importDefault(file);
+  const parsed = AllowlistShape.safeParse(value);
+  if (!parsed.success) {
+    const mistakes = parsed.error.issues.map((issue) => `  ${sentence(issue, value)}`);
+    throw new AllowlistError(`read the allow-list ${file}:\n${mistakes.join('\n')}`);
+  }
+  return new Allowlist(file, parsed.data, schemasOf(file, parsed.data));
+}
+
+/** The handlers that may run. Every look-up is by own names only: `constructor` and what is inherited resolve to nothing. */
+export class Allowlist {
+  readonly file: string;
+  readonly classes: AllowlistShape;
+  readonly #schemas: Map<string, z.ZodType>;
+
+  constructor(file: string, classes: AllowlistShape, schemas: Map<string, z.ZodType>) {
+    this.file = file;
+    this.classes = classes;
+    this.#schemas = schemas;
+  }
+
+  /** The folder that the list's paths are relative to. */
+  get folder(): string {
+    return path.dirname(this.file);
+  }
+
+  /** Whether a request may run; if not, the sentence that refuses it. */
+  check(request: Pick<Request, 'class' | 'method' | 'params'>): Checked {
+    const entry = own(this.classes, request.class);
+    if (!entry) return refuse(`class "${request.class}" is not on the allow-list; on it: ${names(this.classes)}`);
+    const policy = own(entry.methods, request.method);
+    if (!policy) return refuse(`method "${request.method}" of class "${request.class}" is not allowed; allowed: ${names(entry.methods)}`);
+    const schema = this.#schemas.get(key(request.class, request.method));
+    if (!schema) return { ok: true, entry, policy, params: request.params };
+    const result = schema.safeParse(request.params);
+    if (result.success) return { ok: true, entry, policy, params: result.data as Request['params'] };
+    const mistakes = result.error.issues.map((issue) => sentence(issue, request.params, 'params'));
+    return refuse(`${request.class}.${request.method} does not take these parameters: ${mistakes.join('; ')}`);
+  }
+
+  /** The policy of a request, whether or not it still may run. */
+  policyOf(request: Request, service: Policy): Policy {
+    const entry = own(this.classes, request.class);
+    return resolvePolicy(request, (entry && own(entry.methods, request.method)) ?? {}, service);
+  }
+}
+
+async function importDefault(file: string): Promise<unknown> {
+  const attributes = file.endsWith('.json') ? { with: { type: 'json' } } : {};
+  try {
+    const module = (await import(pathToFileURL(file).href, attributes)) as { default?: unknown };
+    return module.default;
+  } catch (error) {
+    throw new AllowlistError(`read the allow-list ${file}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function schemasOf(file: string, classes: AllowlistShape): Map<string, z.ZodType> {
+  const schemas = new Map<string, z.ZodType>();
+  for (const [className, entry] of Object.entries(classes)) {
+    for (const [method, { params }] of Object.entries(entry.methods)) {
+      if (params) schemas.set(key(className, method), schemaOf(file, `${className}.${method}`, params));
+    }
+  }
+  return schemas;
+}
+
+function schemaOf(file: string, what: string, params: NonNullable<MethodPolicy['params']>): z.ZodType {
+  if ('_zod' in params) return params as z.ZodType;
+  try {
+    return z.fromJSONSchema(params as Parameters<typeof z.fromJSONSchema>[0]);
+  } catch (error) {
+    throw new AllowlistError(`read the allow-list ${file}: the params of ${what} are no JSON Schema: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+// A class and a method are names of any characters; no JSON text of one pair is that of another.
+const key = (className: string, method: string): string => JSON.stringify([className, method]);
+
+const own = <T>(record: Record<string, T>, name: string): T | undefined => (Object.hasOwn(record, name) ? record[name] : undefined);
+
+const refuse = (reason: string) => ({ ok: false as const, reason });
+
+function names(record: object): string {
+  const all = Object.keys(record);
+  if (all.length === 0) return 'nothing';
+  return all.length > 10 ? `${all.slice(0, 10).join(', ')} and ${all.length - 10} more` : all.join(', ');
+}

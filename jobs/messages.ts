@@ -1,0 +1,47 @@
+/** What a dispatcher and its runners say to each other over IPC, as JSON. */
+import type { Move } from '../spool/decide.ts';
+import type { Policy } from '../spool/policy.ts';
+
+/** To a runner. */
+export type ToRunner =
+  /** Names that it may claim, best first. No promise: another runner may be first. */
+  | { kind: 'propose'; names: string[] }
+  /** Forget the proposals whose jobs have not begun. */
+  | { kind: 'take-back' }
+  /** Finish what runs, give the slot back, exit. */
+  | { kind: 'finish' };
+
+/** How a proposed job went: where it is now, and under which name where that changed. */
+export type Settlement = { name: string; to: Move['to'] | 'missing' | 'early'; next?: string };
+
+/** From a runner. */
+export type FromRunner =
+  | { kind: 'ready'; slot: string }
+  /** `busyMs`: how long the attempts in it took together. */
+  | { kind: 'report'; settled: Settlement[]; busyMs: number; lines: string[] }
+  /** It takes no more proposals and exits when it is done. */
+  | { kind: 'retiring'; reason: string };
+
+/** To a runner's main thread from its watchdog. */
+export type FromWatchdog =
+  | { kind: 'leased'; slot: string }
+  | { kind: 'stop'; reason: 'cancelled' | 'timed-out'; sequence: number }
+  | { kind: 'lost'; message: string }
+  | { kind: 'released' };
+
+/** To the watchdog from the main thread. */
+export type ToWatchdog = { kind: 'release' };
+
+/** What a runner is started with. It comes in `JOBSPOOL_RUNNER`, as JSON. */
+export type RunnerSettings = {
+  dir: string;
+  durability: 'full' | 'none';
+  allowlist: string;
+  dispatcher: string;
+  staleMs: number;
+  killGraceMs: number;
+  logLevel: 'debug' | 'info' | 'warn' | 'error';
+  /** Where the process's own standard output and error go. */
+  output: string;
+  policy: Policy;
+};

@@ -1,0 +1,30 @@
+import { readJob } from '../spool/claim.ts';
+import { decide } from '../spool/decide.ts';
+import type { End } from '../spool/job.ts';
+import { settle } from '../spool/settle.ts';
+import type { Spool } from '../spool/spool.ts';
+import type { Posted } from './board.ts';
+import { EventLog } from './event-log.ts';
+import type { RunnerSettings } from './messages.ts';
+import { logMove } from './log-move.ts';
+import { timeoutError } from './stop.ts';
+
+/** Settles an attempt whose process is about to be killed, because it did not stop when it was told to. Never throws. */
+export function settleKilled(spool: Spool, settings: RunnerSettings, slot: string, posted: Posted, reason: 'cancelled' | 'timed-out'): void {
+  const log = new EventLog(spool, { level: settings.logLevel });
+  try {
+    const read = readJob(spool, spool.claimed(slot, posted.name), posted.name);
+    if (read.kind !== 'claimed') return;
+    const finishedAt = Date.now();
+    const end: End = reason === 'cancelled' ? { kind: 'cancelled' } : { kind: 'timed-out', error: timeoutError(posted.policy.timeoutMs, true) };
+    const move = decide(read.job, end, posted.policy, finishedAt, Math.random);
+    if (move.to === 'completed') return;
+    const span = { startedAt: posted.startedAt, finishedAt, runner: slot };
+    const settled = settle(spool, slot, read.job, end, move, span, posted.writtenAt);
+    if (settled) logMove(log, read.job, end, move, span);
+  } catch (error) {
+    log.error(`settle ${posted.name} before its runner ${slot} is killed failed; a rescue will count it as crashed`, { err: error });
+  } finally {
+    log.close();
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * The watchdog thread of a runner. It holds the slot's lease, sees cancel markers and timeouts, and, when the handler does not
+ * stop, settles the attempt and kills the whole process group; all of it also while the handler blocks the main thread,
+ * and when the dispatcher has died.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { parseJobName } from '../spool/filename.ts';
+import { acquireSlot, type Lease } from '../spool/lease.ts';
+import { clearCancel, isCancelRequested } from '../spool/marker.ts';
+import { platform } from '../spool/platform.ts';
+import { openSpool } from '../spool/spool.ts';
+import { Board } from './board.ts';
+import type { FromWatchdog, RunnerSettings, ToWatchdog } from './messages.ts';
+
+export type WatchdogData = { settings: RunnerSettings; memory: SharedArrayBuffer };
+
+/** How often the watchdog looks. A cancelled or late job is noticed within this time. */
+const TICK_MS = 100;
+/** A main thread that has not heard the request to stop after this time is blocked: TERM comes at once. */
+const DEAF_MS = 1_000;
+
+type Stop = { sequence: number; reason: 'cancelled' | 'timed-out'; since: number; termed: boolean };
+
+const { settings, memory } = workerData as WatchdogData;
+const spool = openSpool(settings.dir, { durability: settings.durability });
+const board = new Board(memory);
+let stop: Stop | undefined;
+
+const lease: Lease = await acquireSlot(spool, {
+  kind: 'runner',
+  dispatcher: settings.dispatcher,
+  staleMs: settings.staleMs,
+  onLost: (error) => say({ kind: 'lost', message: error.message }),
+});
+say({ kind: 'leased', slot: lease.slot });
+
+const ticking = setInterval(tick, TICK_MS);
+parentPort?.on('message', async (message: ToWatchdog) => {
+  if (message.kind !== 'release') return;
+  clearInterval(ticking);
+  await lease.release();
+  say({ kind: 'released' });
+});
+
+function tick(): void {
+  if (!board.isRunning) return;
+  const { sequence } = board;
+  if (stop?.sequence !== sequence) stop = reasonToStop(sequence);
+  if (stop) insist(stop);
+}
+
+function reasonToStop(sequence: number): Stop | undefined {
+  const { name, startedAt, policy } = board.read();
+  const reason = isCancelRequested(spool, idOf(name)) ? 'cancelled' : Date.now() - startedAt >= policy.timeoutMs ? 'timed-out' : undefined;
+  if (!reason || board.sequence !== sequence) return undefined;
+  say({ kind: 'stop', reason, sequence });
+  return { sequence, reason, since: performance.now(), termed: false };
+}
+
+// The AbortSignal first, then TERM to the group, then KILL. The main thread does not react to this TERM: children do.
+function insist(request: Stop): void {
+  const waited = performance.now() - request.since;
+  const patience = board.heard(request.sequence) ? settings.killGraceMs : Math.min(DEAF_MS, settings.killGraceMs);
+  if (!request.termed && waited >= patience) {
+    request.termed = true;
+    request.since = performance.now();
+    platform.signalTree(process.pid, 'SIGTERM');
+  } else if (request.termed && waited >= settings.killGraceMs) void kill(request);
+}
+
+async function kill({ reason, sequence }: Stop): Promise<void> {
+  if (board.sequence !== sequence || !board.take()) return;
+  clearInterval(ticking);
+  const { settleKilled } = await import('./settle-killed.ts');
+  const { name } = board.read();
+  settleKilled(spool, settings, lease.slot, board.read(), reason);
+  if (reason === 'cancelled') clearCancel(spool, idOf(name));
+  for (const pid of platform.processesWith('JOBSPOOL_SLOT', lease.slot)) platform.signal(pid, 'SIGKILL');
+  platform.signalTree(process.pid, 'SIGKILL');
+}
+
+function idOf(name: string): string {
+  return parseJobName(name)?.id ?? '';
+}
+
+function say(message: FromWatchdog): void {
+  parentPort?.postMessage(message);
+}

@@ -1,0 +1,77 @@
+import type { EventLog } from '../jobs/event-log.ts';
+import { jobFields } from '../jobs/log-move.ts';
+import { cancelRequests, cancelWaiting, clearCancel } from '../spool/marker.ts';
+import { jobStatus, locate } from '../spool/query.ts';
+import type { Spool } from '../spool/spool.ts';
+import type { Backlog } from './backlog.ts';
+
+/**
+ * Carries out cancel markers: jobs that wait are cancelled at once; those that run are left to their runner's watchdog, which
+ * sees the marker itself; for a job that is over or unknown nothing changes, and the log says so.
+ */
+export class Canceller {
+  readonly #spool: Spool;
+  readonly #backlog: Backlog;
+  readonly #log: EventLog;
+  /** Markers whose job was running, or nowhere, when we looked last. */
+  readonly #seen = new Map<string, 'running' | 'nowhere'>();
+
+  constructor(spool: Spool, backlog: Backlog, log: EventLog) {
+    this.#spool = spool;
+    this.#backlog = backlog;
+    this.#log = log;
+  }
+
+  run(): void {
+    const ids = cancelRequests(this.#spool);
+    for (const id of this.#seen.keys()) if (!ids.includes(id)) this.#seen.delete(id);
+    for (const id of ids) this.#cancel(id);
+  }
+
+  #cancel(id: string): void {
+    const known = this.#backlog.nameOf(id);
+    if (known && this.#cancelWaiting(id, known)) return;
+    const place = locate(this.#spool, id);
+    if (place?.state === 'running') return this.#noteRunning(id);
+    const waits = place?.state === 'scheduled' || place?.state === 'pending' || place?.state === 'retrying';
+    if (place && waits) {
+      // Still in incoming/: it is cancelled once it is accepted.
+      this.#cancelWaiting(id, place.name);
+      return;
+    }
+    this.#giveUp(id);
+  }
+
+  #cancelWaiting(id: string, name: string): boolean {
+    const job = cancelWaiting(this.#spool, name);
+    if (!job) return false;
+    this.#backlog.remove(name);
+    clearCancel(this.#spool, id);
+    this.#log.event('cancelled', jobFields(job), 'cancelled before it ran');
+    return true;
+  }
+
+  #noteRunning(id: string): void {
+    if (this.#seen.get(id) !== 'running') this.#log.event('cancelling', { id }, 'cancel asked for; its runner stops it');
+    this.#seen.set(id, 'running');
+  }
+
+  // A job that moves between two folders is for a moment in neither: only who is nowhere twice is over or unknown.
+  #giveUp(id: string): void {
+    if (this.#seen.get(id) !== 'nowhere') {
+      this.#seen.set(id, 'nowhere');
+      return;
+    }
+    const state = jobStatus(this.#spool, id)?.state;
+    if (state === 'running' || state === 'pending' || state === 'scheduled' || state === 'retrying') return;
+    clearCancel(this.#spool, id);
+    this.#seen.delete(id);
+    const why = state ? `it is already ${state}` : 'no job of that id is known';
+    this.#log.event('not-cancelled', { id, reason: why }, `cancel ${id}: ${why}; nothing was changed`);
+  }
+
+  /** Whether a marker still waits for a second look. */
+  get isWaiting(): boolean {
+    return this.#seen.size > 0;
+  }
+}

@@ -1,0 +1,334 @@
+/**
+ * The dispatcher: accepts requests, knows what waits, proposes it to runners at its time, carries out cancel markers and rescues
+ * what dead runners left. All it decides from is in the spool: it may be killed at any moment, and another goes on.
+ */
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
+import { EventLog } from '../jobs/event-log.ts';
+import type { Allowlist } from '../jobs/load-allowlist.ts';
+import { jobFields } from '../jobs/log-move.ts';
+import type { RunnerSettings, Settlement } from '../jobs/messages.ts';
+import { type Accepted, Intake } from '../spool/accept.ts';
+import { messageOf } from '../spool/errors.ts';
+import { parseJobName } from '../spool/filename.ts';
+import { acquireSlot, hostName, type Lease, slots } from '../spool/lease.ts';
+import { Liveness } from '../spool/liveness.ts';
+import { isPaused } from '../spool/marker.ts';
+import { idOf } from '../spool/order.ts';
+import { prune } from '../spool/prune.ts';
+import type { Rescued } from '../spool/rescue.ts';
+import type { Spool } from '../spool/spool.ts';
+import { Doorbell } from '../spool/watch.ts';
+import { Backlog } from './backlog.ts';
+import { Canceller } from './canceller.ts';
+import type { Config } from './config.ts';
+import { leaderOf, orphanedRunners } from './leader.ts';
+import { endOfExit, Rescuer } from './rescuer.ts';
+import type { RunnerExit } from './runner-process.ts';
+import { RunnerPool } from './runner-pool.ts';
+import { WaitingScan } from './waiting-scan.ts';
+
+export type DispatcherOptions = {
+  spool: Spool;
+  config: Config;
+  allowlist: Allowlist;
+  /** Gets every log line, this process's and its runners', as NDJSON with a newline. */
+  onLine(line: string): void;
+};
+
+/** Why nothing new is claimed, if nothing is. */
+export type Obstacle = 'paused' | 'disk-low' | 'stopping';
+
+/** So many files are accepted before due jobs are proposed and other work gets a turn. */
+const INTAKE_CHUNK = 200;
+const PRUNE_EVERY_MS = 3_600_000;
+/** The longest a timer may sleep; a clock that is set meanwhile is noticed at the next scan anyway. */
+const MAX_SLEEP_MS = 60_000;
+
+export class Dispatcher {
+  readonly log: EventLog;
+  readonly #options: DispatcherOptions;
+  readonly #spool: Spool;
+  readonly #config: Config;
+  readonly #liveness: Liveness;
+  readonly #backlog = new Backlog();
+  readonly #intake: Intake;
+  readonly #scan: WaitingScan;
+  readonly #canceller: Canceller;
+  #pool: RunnerPool;
+  #rescuer!: Rescuer;
+  #lease!: Lease;
+  #doorbell: Doorbell | undefined;
+  #isLeader = false;
+  #runningIds = new Set<string>();
+  #obstacle: Obstacle | undefined;
+  #looking: Promise<void> | undefined;
+  #again: 'no' | 'look' | 'scan' = 'no';
+  #scanTimer: NodeJS.Timeout | undefined;
+  #dueTimer: NodeJS.Timeout | undefined;
+  #prunedAt = Number.NEGATIVE_INFINITY;
+  #stopping = false;
+
+  constructor(options: DispatcherOptions) {
+    const { spool, config, allowlist, onLine } = options;
+    this.#options = options;
+    this.#spool = spool;
+    this.#config = config;
+    this.log = new EventLog(spool, { level: config.logLevel, onLine });
+    this.#liveness = new Liveness(spool, config.staleMs);
+    this.#intake = new Intake(spool, {
+      refusal: (request) => {
+        const checked = allowlist.check(request);
+        return checked.ok ? undefined : checked.reason;
+      },
+      isLive: (id) => this.#isLive(id),
+    });
+    this.#scan = new WaitingScan(spool, config.scanMs);
+    this.#canceller = new Canceller(spool, this.#backlog, this.log);
+    this.#pool = this.#makePool('');
+  }
+
+  /** Begins to work. Resolves when what an earlier dispatcher left behind is taken care of and the runners are starting. */
+  async start(): Promise<void> {
+    const { allowlist } = this.#options;
+    this.#lease = await acquireSlot(this.#spool, {
+      kind: 'dispatcher',
+      staleMs: this.#config.staleMs,
+      onLost: (error) => this.log.warn('the heartbeat of this dispatcher failed; other hosts may take it for dead', { err: error }),
+    });
+    const own = this.#lease.slot;
+    this.#pool = this.#makePool(own);
+    this.#rescuer = new Rescuer({ spool: this.#spool, own, allowlist, policy: this.#config.policy, log: this.log, liveness: this.#liveness });
+    this.#lookAfterSlots();
+    if (this.#config.watch === 'events') {
+      this.#doorbell = new Doorbell(this.#spool, {
+        onRing: () => this.#ring('look'),
+        onError: (message) => this.log.warn(`watch ${this.#spool.incoming}: ${message}; the scan every ${this.#config.scanMs} ms goes on`),
+      });
+    }
+    this.#scanTimer = setInterval(() => this.#ring('scan'), this.#config.scanMs);
+    await this.look();
+  }
+
+  /** Looks at everything now, and resolves when that is done. */
+  async look(): Promise<void> {
+    this.#ring('scan');
+    while (this.#looking) await this.#looking;
+  }
+
+  /** What keeps new jobs from being claimed; undefined when they are. */
+  get obstacle(): Obstacle | undefined {
+    return this.#stopping ? 'stopping' : this.#obstacle;
+  }
+
+  get readyRunners(): number {
+    return this.#pool.readyCount;
+  }
+
+  /** Whether nothing is due, being accepted, or running here: what waits, waits for its time. */
+  get isIdle(): boolean {
+    if (this.#looking || this.#backlog.hasReady || this.#pool.proposedCount > 0) return false;
+    return this.#intake.unfinished === 0 && !this.#canceller.isWaiting && this.#intake.names().length === 0 && this.#readRunningIds().size === 0;
+  }
+
+  /**
+   * Stops: nothing new is claimed, running jobs get the shutdown grace, then TERM, then KILL; what did not finish is
+   * released. `hurry` may resolve to skip the waiting.
+   */
+  async stop(hurry: Promise<void>): Promise<void> {
+    this.#stopping = true;
+    clearInterval(this.#scanTimer);
+    clearTimeout(this.#dueTimer);
+    await this.#doorbell?.close();
+    while (this.#looking) await this.#looking;
+    this.#pool.finishAll();
+    if (!(await this.#emptied(this.#config.shutdownGraceMs, hurry))) {
+      this.#pool.signalAll('SIGTERM');
+      // One more second for the runners to write down that they released their jobs.
+      if (!(await this.#emptied(this.#config.killGraceMs + 1_000))) this.#pool.signalAll('SIGKILL');
+      await this.#emptied(10_000);
+    }
+    await this.#lease.release();
+    this.log.close();
+  }
+
+  #makePool(dispatcher: string): RunnerPool {
+    const { spool, config, allowlist, onLine } = this.#options;
+    const settings: Omit<RunnerSettings, 'output'> = {
+      dir: spool.root,
+      durability: config.durability,
+      allowlist: allowlist.file,
+      dispatcher,
+      staleMs: config.staleMs,
+      killGraceMs: config.killGraceMs,
+      logLevel: config.logLevel,
+      policy: config.policy,
+    };
+    return new RunnerPool(spool, settings, this.log, {
+      onSettled: (settlement) => this.#noteSettled(settlement),
+      onReturned: (names) => this.#noteReturned(names),
+      onLines: (lines) => {
+        for (const line of lines) onLine(line);
+      },
+      onExit: (slot, exit) => this.#noteExit(slot, exit),
+      onRoom: () => this.#propose(),
+    });
+  }
+
+  // One look at a time; what rings meanwhile asks for one more.
+  #ring(how: 'look' | 'scan'): void {
+    if (this.#stopping) return;
+    if (this.#looking) {
+      if (this.#again !== 'scan') this.#again = how;
+      return;
+    }
+    this.#looking = this.#lookOnce(how)
+      .catch((error) => this.log.error(`look at the spool: ${messageOf(error)}; the next scan tries again`, { err: error }))
+      .finally(() => {
+        this.#looking = undefined;
+        const again = this.#again;
+        this.#again = 'no';
+        if (again !== 'no') this.#ring(again);
+      });
+  }
+
+  async #lookOnce(how: 'look' | 'scan'): Promise<void> {
+    if (how === 'scan') this.#lookAfterSlots();
+    if (how === 'scan' || !this.#isLeader) await this.#readWaiting(how === 'scan');
+    this.#checkObstacle();
+    if (this.#isLeader) {
+      if (this.#obstacle !== 'disk-low') await this.#accept();
+      this.#canceller.run();
+    }
+    this.#propose();
+    if (how === 'scan' && this.#isLeader) this.#pruneNowAndThen();
+  }
+
+  #lookAfterSlots(): void {
+    const clock = performance.now();
+    for (const rescued of this.#rescuer.rescueDead(clock, (slot) => this.#pool.owns(slot))) this.#noteRescued(rescued);
+    const orphans = orphanedRunners(this.#spool, this.#liveness, hostName(), clock);
+    this.#pool.keep(Math.max(0, this.#config.runners - orphans.length));
+    this.#isLeader = leaderOf(this.#spool, this.#liveness, clock) === this.#lease.slot;
+  }
+
+  async #readWaiting(always: boolean): Promise<void> {
+    const now = Date.now();
+    await this.#scan.read(always, (name) => {
+      if (this.#backlog.nameOf(idOf(name)) !== name) this.#backlog.add(name, now);
+    });
+  }
+
+  async #accept(): Promise<void> {
+    const names = this.#intake.names();
+    if (names.length === 0) return;
+    this.#runningIds = this.#readRunningIds();
+    const now = Date.now();
+    for (const [index, name] of names.entries()) {
+      if (index > 0 && index % INTAKE_CHUNK === 0) {
+        this.#propose();
+        await yieldToOthers();
+      }
+      this.#noteAccepted(this.#intake.accept(name, now, performance.now()), now);
+    }
+  }
+
+  #noteAccepted(accepted: Accepted, now: number): void {
+    if (accepted.kind === 'accepted') {
+      const { job, from } = accepted;
+      this.#backlog.add(job.name, now);
+      const runAt = job.runAt > now ? { runAt: new Date(job.runAt).toISOString() } : {};
+      const words = 'runAt' in runAt ? `accepted, to run at ${runAt.runAt}` : 'accepted';
+      this.log.event('accepted', { ...jobFields(job), priority: job.priority, ...runAt, file: from }, words);
+    } else if (accepted.kind === 'rejected') {
+      const { name, id, reason, request } = accepted;
+      this.log.event('rejected', { id, class: request?.class, method: request?.method, file: name, reason }, `rejected: ${reason}`);
+    }
+  }
+
+  // What memory takes for live may have been removed by hand: for a suspect, the disk decides.
+  #isLive(id: string): boolean {
+    if (this.#runningIds.has(id)) return true;
+    const name = this.#backlog.nameOf(id);
+    if (name === undefined) return false;
+    const { disk, pending, retrying } = this.#spool;
+    if (disk.exists(`${pending}/${name}`) || disk.exists(`${retrying}/${name}`) || this.#readRunningIds().has(id)) return true;
+    this.#backlog.remove(name);
+    return false;
+  }
+
+  #readRunningIds(): Set<string> {
+    const { disk } = this.#spool;
+    const names = slots(this.#spool).flatMap((slot) => disk.names(this.#spool.slot(slot)));
+    return new Set(names.flatMap((name) => parseJobName(name)?.id ?? []));
+  }
+
+  #checkObstacle(): void {
+    const before = this.#obstacle;
+    const free = this.#spool.disk.freeBytes(this.#spool.root);
+    this.#obstacle = isPaused(this.#spool) ? 'paused' : free < this.#config.minFreeBytes ? 'disk-low' : undefined;
+    if (this.#obstacle === before) return;
+    if (this.#obstacle) this.#pool.takeBackAll();
+    if (this.#obstacle === 'disk-low') {
+      this.log.error(`only ${Math.round(free / 1_048_576)} MiB are free at ${this.#spool.root}, less than JOBSPOOL_MIN_FREE: nothing is accepted or claimed until there is more`);
+    } else this.log.info(this.#obstacle === 'paused' ? `paused: nothing new is claimed until ${this.#spool.paused} is removed` : 'jobs are claimed again');
+  }
+
+  #propose(): void {
+    if (this.#stopping) return;
+    const next = this.#backlog.ripen(Date.now());
+    this.#wakeAt(next);
+    if (this.#obstacle || !this.#backlog.hasReady) return;
+    this.#pool.propose(this.#backlog.readyCount, (count) => this.#backlog.take(count));
+  }
+
+  #wakeAt(runAt: number | undefined): void {
+    clearTimeout(this.#dueTimer);
+    if (runAt === undefined) return;
+    this.#dueTimer = setTimeout(() => this.#propose(), Math.min(MAX_SLEEP_MS, Math.max(0, runAt - Date.now())));
+  }
+
+  #noteSettled({ name, to, next }: Settlement): void {
+    const now = Date.now();
+    if (to === 'early') return this.#backlog.add(name, now);
+    this.#backlog.remove(name);
+    if ((to === 'retrying' || to === 'pending') && next) this.#backlog.add(next, now);
+  }
+
+  #noteReturned(names: string[]): void {
+    const now = Date.now();
+    for (const name of names) this.#backlog.add(name, now);
+    this.#propose();
+  }
+
+  #noteRescued({ job, move, name }: Rescued): void {
+    this.#backlog.remove(job.name);
+    if (move.to === 'retrying' || move.to === 'pending') this.#backlog.add(name, Date.now());
+  }
+
+  #noteExit(slot: string | undefined, exit: RunnerExit): void {
+    if (slot === undefined) return;
+    const end = this.#stopping ? ({ kind: 'released' } as const) : endOfExit(slot, exit);
+    for (const rescued of this.#rescuer.rescueSlot(slot, end)) this.#noteRescued(rescued);
+  }
+
+  async #emptied(withinMs: number, hurry?: Promise<void>): Promise<boolean> {
+    const deadline = performance.now() + withinMs;
+    let hurried = false;
+    hurry?.then(() => {
+      hurried = true;
+    });
+    while (this.#pool.size > 0 && performance.now() < deadline && !hurried) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return this.#pool.size === 0;
+  }
+
+  #pruneNowAndThen(): void {
+    const clock = performance.now();
+    if (clock - this.#prunedAt < PRUNE_EVERY_MS) return;
+    this.#prunedAt = clock;
+    const pruned = prune(this.#spool, this.#config);
+    if (Object.values(pruned).some((count) => count > 0)) this.log.info('removed what was older than its retention', pruned);
+  }
+}
+

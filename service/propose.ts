@@ -1,0 +1,58 @@
+/** Work in the hands of one runner is kept to about this long, so that a better job which arrives meanwhile does not wait longer. */
+export const AHEAD_MS = 10;
+/** However short the jobs are, no runner is proposed more at once. */
+export const MAX_BATCH = 64;
+
+/** A runner as the proposals see it. Times in milliseconds, `lastReport` on the monotonic clock. */
+export type RunnerView = { slot: string; proposed: number; averageMs: number; lastReport: number };
+
+/** How many jobs a runner should have in hand: one while nothing is known of its jobs, more the shorter they are. */
+export function batchFor(averageMs: number): number {
+  if (averageMs <= 0) return MAX_BATCH;
+  return Math.max(1, Math.min(MAX_BATCH, Math.floor(AHEAD_MS / averageMs)));
+}
+
+/**
+ * How many of the `ready` due jobs each runner is to be proposed now, in the order in which the best are dealt out. A runner is served
+ * again when half of its batch is done; what is scarce is spread, so that runners start equally good jobs at the same time.
+ */
+export function shares(runners: readonly RunnerView[], ready: number): Map<string, number> {
+  const room = runners
+    .map(({ slot, proposed, averageMs }) => ({ slot, proposed, batch: batchFor(averageMs) }))
+    .filter(({ proposed, batch }) => proposed <= batch / 2)
+    .map(({ slot, proposed, batch }) => ({ slot, room: batch - proposed }));
+  const fair = Math.max(1, Math.ceil(ready / Math.max(1, room.length)));
+  let left = ready;
+  const dealt = new Map<string, number>();
+  for (const { slot, room: free } of room) {
+    const share = Math.min(free, fair, left);
+    if (share > 0) dealt.set(slot, share);
+    left -= share;
+  }
+  return dealt;
+}
+
+/** Deals the best-first `names` round by round, so that every runner gets jobs as good as its neighbour's. */
+export function deal(names: readonly string[], dealt: ReadonlyMap<string, number>): Map<string, string[]> {
+  const hands = new Map<string, string[]>([...dealt.keys()].map((slot) => [slot, []]));
+  let next = 0;
+  while (next < names.length) {
+    const before = next;
+    for (const [slot, hand] of hands) {
+      if (next < names.length && hand.length < (dealt.get(slot) ?? 0)) hand.push(names[next++] as string);
+    }
+    if (next === before) break;
+  }
+  return hands;
+}
+
+/** Whether a runner is stuck on a job while others that were proposed to it wait: then those are proposed to somebody else. */
+export function isStuck({ proposed, lastReport }: RunnerView, clock: number): boolean {
+  return proposed > 1 && clock - lastReport > 2 * AHEAD_MS;
+}
+
+/** The running average of a runner's job times. `tookMs` covers `jobs` jobs. */
+export function average(before: number | undefined, tookMs: number, jobs: number): number {
+  const each = tookMs / Math.max(1, jobs);
+  return before === undefined ? each : before * 0.7 + each * 0.3;
+}

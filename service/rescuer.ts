@@ -1,0 +1,76 @@
+import type { EventLog } from '../jobs/event-log.ts';
+import { addLastWords } from '../jobs/job-log.ts';
+import type { Allowlist } from '../jobs/load-allowlist.ts';
+import { logMove } from '../jobs/log-move.ts';
+import { attemptNumber, type End } from '../spool/job.ts';
+import { slots } from '../spool/lease.ts';
+import type { Life, Liveness } from '../spool/liveness.ts';
+import { platform } from '../spool/platform.ts';
+import type { Policy } from '../spool/policy.ts';
+import { type Rescued, rescue } from '../spool/rescue.ts';
+import type { Spool } from '../spool/spool.ts';
+
+/** What a rescue needs to know of the service. */
+export type RescuerOptions = {
+  spool: Spool;
+  /** The dispatcher's own slot: what it takes over is settled there. */
+  own: string;
+  allowlist: Allowlist;
+  policy: Policy;
+  log: EventLog;
+  liveness: Liveness;
+};
+
+/** Takes over the slots of dead runners and dispatchers, and settles the jobs they left. */
+export class Rescuer {
+  readonly #options: RescuerOptions;
+
+  constructor(options: RescuerOptions) {
+    this.#options = options;
+  }
+
+  /** Rescues every slot whose holder is proven dead. `isOurs`: slots of our own runners, whose end we learn otherwise. */
+  rescueDead(clock: number, isOurs: (slot: string) => boolean): Rescued[] {
+    const { spool, own, liveness } = this.#options;
+    const all = slots(spool);
+    liveness.keepOnly(all);
+    return all
+      .filter((slot) => slot !== own && !isOurs(slot))
+      .flatMap((slot) => {
+        const life = liveness.of(slot, clock);
+        return life === 'alive' ? [] : this.rescueSlot(slot, endOfLife(slot, life));
+      });
+  }
+
+  /** Settles what a dead holder left: its attempts ended with `end`. */
+  rescueSlot(slot: string, end: End): Rescued[] {
+    const { spool, own, allowlist, policy, log } = this.#options;
+    // What it started must not run beside the next attempt.
+    for (const pid of platform.processesWith('JOBSPOOL_SLOT', slot)) platform.signal(pid, 'SIGKILL');
+    const lastWords = spool.disk.readBytes(spool.output(slot), 0, MAX_LAST_WORDS);
+    const now = Date.now();
+    const rescued = rescue(spool, slot, own, {
+      now,
+      random: Math.random,
+      endOf: () => end,
+      policyOf: (request) => allowlist.policyOf(request, policy),
+      onEnd: (job) => addLastWords(spool, job.id, attemptNumber(job), lastWords),
+    });
+    for (const { job, end: ended, move, startedAt } of rescued) logMove(log, job, ended, move, { startedAt, finishedAt: now, runner: slot });
+    return rescued;
+  }
+}
+
+/** The end of the attempts of a runner whose process ended with this code or signal. */
+export function endOfExit(slot: string, { code, signal }: { code: number | null; signal: NodeJS.Signals | null }): End {
+  const how = signal ? `was killed by ${signal}` : `exited with code ${code} in the middle of the job`;
+  return { kind: 'crashed', error: { name: 'RunnerCrashed', message: `its runner ${slot} ${how}` } };
+}
+
+const MAX_LAST_WORDS = 1_048_576;
+
+function endOfLife(slot: string, life: Exclude<Life, 'alive'>): End {
+  return life === 'dead'
+    ? { kind: 'crashed', error: { name: 'RunnerCrashed', message: `its runner ${slot} is dead` } }
+    : { kind: 'lost', error: { name: 'RunnerLost', message: `the host of its runner ${slot} has been silent for longer than the stale time` } };
+}

@@ -1,0 +1,211 @@
+import type { EventLog } from '../jobs/event-log.ts';
+import type { FromRunner, RunnerSettings, Settlement } from '../jobs/messages.ts';
+import type { Spool } from '../spool/spool.ts';
+import { AHEAD_MS, average, deal, isStuck, type RunnerView, shares } from './propose.ts';
+import { type RunnerExit, RunnerProcess } from './runner-process.ts';
+
+export type PoolEvents = {
+  /** A proposed job was settled, or was not there to be claimed. */
+  onSettled(settlement: Settlement): void;
+  /** Proposed jobs that were not begun wait again. */
+  onReturned(names: string[]): void;
+  /** Log lines of a runner, as NDJSON. */
+  onLines(lines: string[]): void;
+  /** A runner ended; what it left must be rescued if it had a slot. */
+  onExit(slot: string | undefined, exit: RunnerExit): void;
+  /** A runner is ready or has room. */
+  onRoom(): void;
+};
+
+type Member = {
+  process: RunnerProcess;
+  slot: string | undefined;
+  proposed: Set<string>;
+  averageMs: number | undefined;
+  lastReport: number;
+  retiring: boolean;
+};
+
+/** The runners of one dispatcher: starts them, replaces those that end, and proposes jobs to them. */
+export class RunnerPool {
+  readonly #spool: Spool;
+  readonly #settings: Omit<RunnerSettings, 'output'>;
+  readonly #log: EventLog;
+  readonly #events: PoolEvents;
+  readonly #members = new Set<Member>();
+  #target = 0;
+  #failures = 0;
+  #restart: NodeJS.Timeout | undefined;
+  #stuckCheck: NodeJS.Timeout | undefined;
+
+  constructor(spool: Spool, settings: Omit<RunnerSettings, 'output'>, log: EventLog, events: PoolEvents) {
+    this.#spool = spool;
+    this.#settings = settings;
+    this.#log = log;
+    this.#events = events;
+  }
+
+  /** Keeps `target` runners running from now on. More than that finish what they run and end. */
+  keep(target: number): void {
+    this.#target = target;
+    if (this.#restart) return;
+    const serving = [...this.#members].filter(({ retiring }) => !retiring);
+    for (let missing = target - serving.length; missing > 0; missing--) this.#start();
+    for (const member of serving.slice(Math.max(0, target))) this.#finish(member);
+  }
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  /** How many runners are there to be proposed to. */
+  get readyCount(): number {
+    return this.#serving().length;
+  }
+
+  /** How many proposed jobs have not been reported on. */
+  get proposedCount(): number {
+    return [...this.#members].reduce((sum, { proposed }) => sum + proposed.size, 0);
+  }
+
+  owns(slot: string): boolean {
+    return [...this.#members].some((member) => member.slot === slot);
+  }
+
+  /** Proposes due jobs to the runners that have room: `take` gives the best so many. */
+  propose(ready: number, take: (count: number) => string[]): void {
+    const serving = this.#serving();
+    const dealt = shares(serving.map(view), ready);
+    const total = [...dealt.values()].reduce((sum, count) => sum + count, 0);
+    if (total === 0) return;
+    const hands = deal(take(total), dealt);
+    for (const member of serving) {
+      const names = hands.get(member.slot as string) ?? [];
+      if (names.length === 0) continue;
+      if (member.proposed.size === 0) member.lastReport = performance.now();
+      for (const name of names) member.proposed.add(name);
+      member.process.send({ kind: 'propose', names });
+    }
+    this.#watchForStuck();
+  }
+
+  /** Takes back what runners have not begun. */
+  takeBackAll(): void {
+    for (const member of this.#members) this.#takeBack(member);
+  }
+
+  /** Every runner finishes what it runs and ends; none is replaced. */
+  finishAll(): void {
+    clearTimeout(this.#restart);
+    this.#restart = undefined;
+    this.#target = 0;
+    for (const member of this.#members) this.#finish(member);
+  }
+
+  signalAll(signal: 'SIGTERM' | 'SIGKILL'): void {
+    for (const { process } of this.#members) process.signal(signal);
+  }
+
+  #serving(): Member[] {
+    return [...this.#members].filter(({ slot, retiring }) => slot !== undefined && !retiring);
+  }
+
+  #start(): void {
+    const member: Member = {
+      process: new RunnerProcess(this.#spool, this.#settings, {
+        onMessage: (message) => this.#hear(member, message),
+        onExit: (exit) => this.#leave(member, exit),
+      }),
+      slot: undefined,
+      proposed: new Set(),
+      averageMs: undefined,
+      lastReport: performance.now(),
+      retiring: false,
+    };
+    this.#members.add(member);
+  }
+
+  #hear(member: Member, message: FromRunner): void {
+    switch (message.kind) {
+      case 'ready':
+        member.slot = message.slot;
+        this.#failures = 0;
+        return this.#events.onRoom();
+      case 'retiring':
+        member.retiring = true;
+        this.#takeBack(member, true);
+        return this.keep(this.#target);
+      case 'report':
+        this.#noteReport(member, message);
+        this.#events.onLines(message.lines);
+        for (const settlement of message.settled) this.#events.onSettled(settlement);
+        return this.#events.onRoom();
+    }
+  }
+
+  #noteReport(member: Member, { settled, busyMs }: FromRunner & { kind: 'report' }): void {
+    if (settled.length === 0) return;
+    member.lastReport = performance.now();
+    member.averageMs = average(member.averageMs, busyMs, settled.length);
+    for (const { name } of settled) member.proposed.delete(name);
+  }
+
+  #watchForStuck(): void {
+    if (![...this.#members].some(({ proposed }) => proposed.size > 1)) return;
+    this.#stuckCheck ??= setTimeout(() => {
+      this.#stuckCheck = undefined;
+      this.#unstick();
+      this.#watchForStuck();
+    }, 2 * AHEAD_MS);
+  }
+
+  // A runner that is stuck on one job must not sit on others. It need not answer: should it reach for one of them all the
+  // same, the claim decides who has it.
+  #unstick(): void {
+    const now = performance.now();
+    for (const member of this.#serving()) if (isStuck(view(member), now)) this.#takeBack(member, true);
+  }
+
+  #takeBack(member: Member, keepFirst = false): void {
+    const names = [...member.proposed].slice(keepFirst ? 1 : 0);
+    if (names.length === 0) return;
+    for (const name of names) member.proposed.delete(name);
+    // What it runs now is not over: the average of its reports says nothing of it.
+    member.averageMs = undefined;
+    member.process.send({ kind: 'take-back' });
+    this.#events.onReturned(names);
+  }
+
+  #finish(member: Member): void {
+    member.retiring = true;
+    member.process.send({ kind: 'finish' });
+  }
+
+  #leave(member: Member, exit: RunnerExit): void {
+    this.#members.delete(member);
+    if (member.proposed.size > 0) this.#events.onReturned([...member.proposed]);
+    this.#events.onExit(member.slot, exit);
+    if (member.slot === undefined && !member.retiring) this.#noteFailure(exit);
+    this.keep(this.#target);
+    this.#events.onRoom();
+  }
+
+  // A runner that never gets ready (a broken allow-list, no memory) is not started in a tight loop.
+  #noteFailure({ code, signal, lastWords }: RunnerExit): void {
+    this.#failures += 1;
+    const waitMs = Math.min(30_000, 500 * 2 ** this.#failures);
+    const how = signal ? `was killed by ${signal}` : `exited with code ${code}`;
+    this.#log.error(`start a runner: it ${how} before it was ready; the next try is in ${waitMs} ms`, { output: lastWords.slice(-4_096) });
+    this.#restart ??= setTimeout(() => {
+      this.#restart = undefined;
+      this.keep(this.#target);
+    }, waitMs);
+  }
+}
+
+const view = ({ slot, proposed, averageMs, lastReport }: Member): RunnerView => ({
+  slot: slot as string,
+  proposed: proposed.size,
+  averageMs: averageMs ?? AHEAD_MS,
+  lastReport,
+});

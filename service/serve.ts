@@ -1,0 +1,50 @@
+import path from 'node:path';
+import { findAllowlist, loadAllowlist } from '../jobs/load-allowlist.ts';
+import { openSpool, type Spool } from '../spool/spool.ts';
+import { type Config, unknownVariables } from './config.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { logSink } from './output.ts';
+import { listen, makeApp } from './server.ts';
+import { firstAndSecondSignal } from './shutdown.ts';
+
+/** `dispatch` runs jobs, `serve` also listens. Resolves when the service was told to stop and has. */
+export async function runService(config: Config, kind: 'serve' | 'dispatch', greet: (lines: string[]) => void): Promise<void> {
+  const spool = openSpool(config.dir, { durability: config.durability });
+  const allowlist = await loadAllowlist(findAllowlist(config.jobs));
+  const dispatcher = new Dispatcher({ spool, config, allowlist, onLine: logSink(process.stdout) });
+  for (const name of unknownVariables(process.env)) dispatcher.log.warn(`${name} is set, but it is no variable of Jobspool: misspelt?`);
+  const { first, second } = firstAndSecondSignal();
+  const server = kind === 'serve' ? await listen(makeApp(config.basePath, () => reasonsNotReady(dispatcher)), config.host, config.port) : undefined;
+  await dispatcher.start();
+  greet(greeting(spool, config, server?.port));
+  dispatcher.log.info(`dispatcher started with ${config.runners} runners on ${spool.root}`, { pid: process.pid, allowlist: allowlist.file });
+  const signal = await first;
+  dispatcher.log.info(`${signal}: no new job is claimed; running ones have ${config.shutdownGraceMs} ms. A second signal skips the waiting.`);
+  await dispatcher.stop(second);
+  await server?.close();
+}
+
+function reasonsNotReady(dispatcher: Dispatcher): string[] {
+  const words = {
+    stopping: 'the service is stopping',
+    'disk-low': 'the disk is nearly full (JOBSPOOL_MIN_FREE)',
+    paused: undefined,
+  };
+  const obstacle = dispatcher.obstacle && words[dispatcher.obstacle];
+  const reasons = obstacle ? [obstacle] : [];
+  if (dispatcher.readyRunners === 0) reasons.push('no runner is ready');
+  return reasons;
+}
+
+function greeting(spool: Spool, config: Config, port: number | undefined): string[] {
+  const from = path.relative(process.cwd(), spool.root) || '.';
+  const log = path.join(from, 'logs', 'background_jobs.log');
+  const body = `{"class":"ExampleJob","method":"execute","params":["Hello"]}`;
+  return [
+    `Jobspool runs jobs from ${spool.root} (${config.runners} at once).`,
+    `  drop a file:   echo '${body}' > ${from}/tmp/a && mv ${from}/tmp/a ${from}/incoming/p5-now-a.json`,
+    `  or enqueue:    npm run -s jobspool -- run ExampleJob execute Hello --wait`,
+    `  the log:       tail -f ${log}`,
+    port === undefined ? '  stop:          Ctrl-C' : `  health:        http://${config.host}:${port}${config.basePath}/healthz        stop: Ctrl-C`,
+  ];
+}

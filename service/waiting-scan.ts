@@ -1,0 +1,39 @@
+import { parseJobName } from '../spool/filename.ts';
+import type { Spool } from '../spool/spool.ts';
+
+/** Scanning may take this share of the time: a folder that takes long to list is listed less often. */
+const MAX_SHARE = 0.05;
+
+/**
+ * Reads the names of the waiting jobs, to learn of those that others put there: other dispatchers, their runners, a person. A folder
+ * that has not changed since it was read is not read again, so a million scheduled jobs cost nothing while nothing happens.
+ */
+export class WaitingScan {
+  readonly #spool: Spool;
+  readonly #scanMs: number;
+  readonly #read = new Map<string, { mtimeMs: number; notBefore: number }>();
+
+  constructor(spool: Spool, scanMs: number) {
+    this.#spool = spool;
+    this.#scanMs = scanMs;
+  }
+
+  /** Gives every waiting name to `onName`. With `regular` false (somebody rang) it reads sooner, yet never in a row. */
+  async read(regular: boolean, onName: (name: string) => void): Promise<void> {
+    for (const folder of [this.#spool.pending, this.#spool.retrying]) await this.#readFolder(folder, regular, onName);
+  }
+
+  async #readFolder(folder: string, regular: boolean, onName: (name: string) => void): Promise<void> {
+    const mtimeMs = this.#spool.disk.facts(folder)?.mtimeMs ?? 0;
+    const last = this.#read.get(folder);
+    const began = performance.now();
+    if (last && (last.mtimeMs === mtimeMs || began < last.notBefore)) return;
+    const names = await this.#spool.disk.namesOf(folder);
+    for (const name of names) if (parseJobName(name)) onName(name);
+    const tookMs = performance.now() - began;
+    const pauseMs = Math.max(regular ? this.#scanMs / 2 : 50, tookMs / MAX_SHARE);
+    // A change within the clock's grain of the reading may have been missed: then it is read once more.
+    const isSettled = Date.now() - mtimeMs > 100;
+    this.#read.set(folder, { mtimeMs: isSettled ? mtimeMs : -1, notBefore: performance.now() + pauseMs });
+  }
+}

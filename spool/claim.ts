@@ -1,0 +1,42 @@
+import { type Job, jobOf } from './job.ts';
+import { runAtOf } from './order.ts';
+import { parseRequest } from './request.ts';
+import type { Spool } from './spool.ts';
+
+/** What a runner got when it reached for a job. `writtenAt` in milliseconds since the epoch. */
+export type Claimed =
+  | { kind: 'claimed'; job: Job; writtenAt: number }
+  /** Claimed, but its file no longer holds a request: somebody edited it after it was accepted. */
+  | { kind: 'spoilt'; name: string; reason: string }
+  /** Another runner was first, or a person moved or removed it. */
+  | { kind: 'missing' }
+  /** Its run-at has not come. */
+  | { kind: 'early' };
+
+/** Claims a waiting job for the holder of `slot`: one rename, which one of several claimants wins. */
+export function claim(spool: Spool, slot: string, name: string, now: number): Claimed {
+  if (runAtOf(name) > now) return { kind: 'early' };
+  return take(spool, slot, name) ? readJob(spool, spool.claimed(slot, name), name) : { kind: 'missing' };
+}
+
+/** Reads the job of the canonical name `name` from the file at `path`. */
+export function readJob(spool: Spool, path: string, name: string): Claimed {
+  const file = spool.disk.inspect(path, MAX_FILE_BYTES);
+  if (file.kind === 'missing') return { kind: 'missing' };
+  if (file.kind !== 'text') return { kind: 'spoilt', name, reason: `its file became unreadable after it was accepted (${file.kind})` };
+  const parsed = parseRequest(file.text);
+  if (!parsed.ok) return { kind: 'spoilt', name, reason: `its file was changed after it was accepted: ${parsed.reason}` };
+  return { kind: 'claimed', job: jobOf(name, parsed.request), writtenAt: file.mtimeMs };
+}
+
+// A job's own history may make its file larger than the body it came with.
+const MAX_FILE_BYTES = 64 * 1_048_576;
+
+function take(spool: Spool, slot: string, name: string): boolean {
+  const { disk } = spool;
+  const target = spool.claimed(slot, name);
+  const sources = [`${spool.pending}/${name}`, `${spool.retrying}/${name}`];
+  if (sources.some((source) => disk.rename(source, target))) return true;
+  // Missing may also mean that somebody removed our own folder: then it is made again.
+  return disk.makeFolder(spool.slot(slot)) && sources.some((source) => disk.rename(source, target));
+}

@@ -1,0 +1,282 @@
+/**
+ * The only module that touches the file system. Calls are synchronous where a job waits for them: one is several times
+ * cheaper than its trip through the thread pool. A missing file is an answer here (false, undefined, no names): in
+ * a spool that several processes move files through, it means that somebody else was first. Every other error is thrown.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { errnoOf } from './errors.ts';
+import { platform } from './platform.ts';
+
+/** What stands at a path that a stranger may have put there; nothing but a regular file is ever read. */
+export type Inspected =
+  | { kind: 'text'; text: string; size: number; mtimeMs: number }
+  | { kind: 'too-large'; size: number; mtimeMs: number }
+  | { kind: 'not-utf8'; size: number; mtimeMs: number }
+  | { kind: 'not-a-file'; what: string }
+  | { kind: 'unreadable'; reason: string }
+  | { kind: 'missing' };
+
+export type FileFacts = { size: number; mtimeMs: number; ctimeMs: number; ino: number; dev: number; isFile: boolean };
+
+export type Disk = typeof disk;
+
+export const disk = {
+  /** The names in a folder, in no order; none when it is missing. */
+  names(folder: string): string[] {
+    return missingAs([], () => fs.readdirSync(folder));
+  },
+
+  /** As `names`, off the main thread: for folders that may hold a million. */
+  async namesOf(folder: string): Promise<string[]> {
+    try {
+      return await fs.promises.readdir(folder);
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return [];
+      throw error;
+    }
+  },
+
+  read(file: string): string | undefined {
+    return missingAs(undefined, () => fs.readFileSync(file, 'utf8'));
+  },
+
+  /** Reads a file that may be anything: no link is followed, no FIFO waited for, no more than `maxBytes` read. */
+  inspect(file: string, maxBytes: number): Inspected {
+    let fd: number;
+    try {
+      fd = fs.openSync(file, INSPECT_FLAGS);
+    } catch (error) {
+      return unopened(file, error);
+    }
+    try {
+      return readInspected(fd, maxBytes);
+    } catch (error) {
+      return { kind: 'unreadable', reason: (error as Error).message };
+    } finally {
+      fs.closeSync(fd);
+    }
+  },
+
+  facts(file: string): FileFacts | undefined {
+    const stat = fs.lstatSync(file, { throwIfNoEntry: false });
+    return stat && { size: stat.size, mtimeMs: stat.mtimeMs, ctimeMs: stat.ctimeMs, ino: stat.ino, dev: stat.dev, isFile: stat.isFile() };
+  },
+
+  exists(file: string): boolean {
+    return fs.existsSync(file);
+  },
+
+  /** Moves a file or folder in one step; false when there is nothing (left) to move. */
+  rename(from: string, to: string): boolean {
+    return missingAs(false, () => {
+      fs.renameSync(from, to);
+      return true;
+    });
+  },
+
+  /** A second name for a file; false when that name is taken. */
+  link(from: string, to: string): boolean {
+    try {
+      fs.linkSync(from, to);
+      return true;
+    } catch (error) {
+      if (errnoOf(error) === 'EEXIST' || errnoOf(error) === 'ENOENT') return false;
+      throw error;
+    }
+  },
+
+  remove(file: string): boolean {
+    return missingAs(false, () => {
+      fs.unlinkSync(file);
+      return true;
+    });
+  },
+
+  /** Removes an empty folder; false when it is missing or not empty. */
+  removeFolder(folder: string): boolean {
+    try {
+      fs.rmdirSync(folder);
+      return true;
+    } catch (error) {
+      if (['ENOENT', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return false;
+      throw error;
+    }
+  },
+
+  /** Makes a folder that only the owner and the group may enter; false when it is there already. */
+  makeFolder(folder: string): boolean {
+    try {
+      fs.mkdirSync(folder, { mode: 0o770 });
+      fs.chmodSync(folder, 0o770); // mkdir's mode is cut by the umask
+      return true;
+    } catch (error) {
+      if (errnoOf(error) === 'EEXIST') return false;
+      if (errnoOf(error) !== 'ENOENT') throw error;
+      fs.mkdirSync(path.dirname(folder), { recursive: true });
+      return disk.makeFolder(folder);
+    }
+  },
+
+  /** Throws unless this process may list, enter and change the folder. */
+  checkAccess(folder: string): void {
+    fs.accessSync(folder, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK);
+  },
+
+  /** Writes a new file; throws EEXIST rather than replace one. With `sync` its bytes are on the disk on return. */
+  create(file: string, text: string | Uint8Array, sync: boolean): void {
+    const fd = fs.openSync(file, 'wx', 0o660);
+    try {
+      writeAll(fd, text);
+      if (sync) fs.fsyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  },
+
+  /** Writes over a file in place, for values that may be torn and come again, such as progress. */
+  overwrite(file: string, text: string): void {
+    fs.writeFileSync(file, text, { mode: 0o660 });
+  },
+
+  /** Makes the names in a folder durable. Windows cannot, and does not need to: its journal keeps renames in order. */
+  syncFolder(folder: string): void {
+    if (!platform.syncsFolders) return;
+    const fd = fs.openSync(folder, 'r');
+    try {
+      fs.fsyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  },
+
+  /** Makes many files durable at once: the kernel commits them together. */
+  async syncFiles(files: string[]): Promise<void> {
+    await Promise.all(
+      files.map(async (file) => {
+        const handle = await fs.promises.open(file, 'r+');
+        await handle.sync().finally(() => handle.close());
+      }),
+    );
+  },
+
+  openAppend(file: string): number {
+    return fs.openSync(file, 'a+', 0o660);
+  },
+
+  append(fd: number, text: string | Uint8Array): void {
+    writeAll(fd, text);
+  },
+
+  sync(fd: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.fdatasync(fd, (error) => (error ? reject(error) : resolve()));
+    });
+  },
+
+  syncNow(fd: number): void {
+    fs.fdatasyncSync(fd);
+  },
+
+  sizeOf(fd: number): number {
+    return fs.fstatSync(fd).size;
+  },
+
+  inodeOf(fd: number): number {
+    return fs.fstatSync(fd).ino;
+  },
+
+  truncate(fd: number, size: number): void {
+    fs.ftruncateSync(fd, size);
+  },
+
+  close(fd: number): void {
+    fs.closeSync(fd);
+  },
+
+  /** Up to `length` bytes from `start`; fewer at the end of the file, none when it is missing. */
+  readBytes(file: string, start: number, length: number): Buffer {
+    return missingAs(Buffer.alloc(0), () => {
+      const fd = fs.openSync(file, 'r');
+      try {
+        return readFrom(fd, start, length);
+      } finally {
+        fs.closeSync(fd);
+      }
+    });
+  },
+
+  readFrom,
+
+  /** Bytes that this process may still write to the disk that `folder` is on. */
+  freeBytes(folder: string): number {
+    const { bavail, bsize } = fs.statfsSync(folder);
+    return bavail * bsize;
+  },
+
+  setTimes(file: string, ms: number): void {
+    fs.utimesSync(file, ms / 1_000, ms / 1_000);
+  },
+} as const;
+
+const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
+const INSPECT_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+function missingAs<T>(answer: T, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return answer;
+    throw error;
+  }
+}
+
+function unopened(file: string, error: unknown): Inspected {
+  const code = errnoOf(error);
+  if (code === 'ENOENT') return { kind: 'missing' };
+  if (code === 'ELOOP' || code === 'EMLINK') return { kind: 'not-a-file', what: 'a symbolic link' };
+  const stat = fs.lstatSync(file, { throwIfNoEntry: false });
+  if (!stat) return { kind: 'missing' };
+  return stat.isFile() ? { kind: 'unreadable', reason: (error as Error).message } : { kind: 'not-a-file', what: kindOf(stat) };
+}
+
+function readInspected(fd: number, maxBytes: number): Inspected {
+  const stat = fs.fstatSync(fd);
+  if (!stat.isFile()) return { kind: 'not-a-file', what: kindOf(stat) };
+  const { size, mtimeMs } = stat;
+  if (size > maxBytes) return { kind: 'too-large', size, mtimeMs };
+  // One byte more than the size shows a file that is growing under our hands.
+  const bytes = readFrom(fd, 0, Math.min(size + 1, maxBytes + 1));
+  if (bytes.length > maxBytes) return { kind: 'too-large', size: bytes.length, mtimeMs };
+  try {
+    return { kind: 'text', text: utf8.decode(bytes), size: bytes.length, mtimeMs };
+  } catch {
+    return { kind: 'not-utf8', size, mtimeMs };
+  }
+}
+
+function kindOf(stat: fs.Stats): string {
+  if (stat.isDirectory()) return 'a folder';
+  if (stat.isSymbolicLink()) return 'a symbolic link';
+  if (stat.isFIFO()) return 'a FIFO';
+  if (stat.isSocket()) return 'a socket';
+  return 'a device';
+}
+
+function readFrom(fd: number, start: number, length: number): Buffer {
+  const buffer = Buffer.allocUnsafe(length);
+  let filled = 0;
+  while (filled < length) {
+    const count = fs.readSync(fd, buffer, filled, length - filled, start + filled);
+    if (count === 0) break;
+    filled += count;
+  }
+  return buffer.subarray(0, filled);
+}
+
+// write(2) may take a part only (a signal, a nearly full disk): the rest goes after it.
+function writeAll(fd: number, text: string | Uint8Array): void {
+  let bytes = typeof text === 'string' ? Buffer.from(text) : text;
+  while (bytes.length > 0) bytes = bytes.subarray(fs.writeSync(fd, bytes));
+}

@@ -1,0 +1,86 @@
+/**
+ * The names of files in the spool. A name alone says priority, run-at and id, so that a backlog of a million
+ * jobs is listed, ordered and started without opening a file.
+ */
+
+/** The highest and the default priority; 1 is the lowest. */
+export const MAX_PRIORITY = 10;
+export const DEFAULT_PRIORITY = 5;
+
+/** What an accepted file's name says. `runAt` is in milliseconds since the epoch. */
+export type JobName = { priority: number; runAt: number; id: string };
+
+/** What the name of a file in `incoming/` says. */
+export type RequestName =
+  | { kind: 'request'; priority: number; runAt: number | 'now'; id: string | undefined }
+  | { kind: 'ignored' }
+  | { kind: 'invalid'; reason: string };
+
+const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+const CANONICAL = /^p([1-9]|10)-(\d{8}T\d{6}\.\d{3}Z)-([A-Za-z0-9][A-Za-z0-9._-]{0,99})\.json$/;
+const STAMP = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})(?:\.(\d{3}))?Z$/;
+
+/** Whether `text` may be a job's id: 1 to 100 of `A-Z a-z 0-9 . _ -`, the first a letter or digit. */
+export const isId = (text: string): boolean => ID.test(text);
+
+export const ID_RULE = 'an id is 1 to 100 of the characters A-Z a-z 0-9 . _ - and begins with a letter or a digit';
+
+/** `20261122T101500.123Z`: sorts as text in the order of time, and has no `:` (Windows). */
+export function formatRunAt(ms: number): string {
+  return new Date(ms).toISOString().replace(/[-:]/g, '');
+}
+
+/** Milliseconds since the epoch from `now`, a UTC stamp, or epoch seconds or milliseconds; undefined for any other text. */
+export function parseRunAt(text: string): number | 'now' | undefined {
+  if (text === 'now') return 'now';
+  if (/^\d{10}$/.test(text)) return Number(text) * 1_000;
+  if (/^\d{13}$/.test(text)) return Number(text);
+  const match = STAMP.exec(text);
+  if (!match) return undefined;
+  const [, year, month, day, hour, minute, second, millisecond = '000'] = match;
+  const iso = `${year}-${month}-${day}T${hour}:${minute}:${second}.${millisecond}Z`;
+  const ms = Date.parse(iso);
+  // Date.parse takes 31 February for 3 March: only a stamp that comes back unchanged is a real time.
+  return Number.isNaN(ms) || new Date(ms).toISOString() !== iso ? undefined : ms;
+}
+
+/** The one name an accepted job has on disk. */
+export function jobFileName({ priority, runAt, id }: JobName): string {
+  return `p${priority}-${formatRunAt(runAt)}-${id}.json`;
+}
+
+/** Reads a canonical name; undefined for a name no accepted job has. */
+export function parseJobName(fileName: string): JobName | undefined {
+  const match = CANONICAL.exec(fileName);
+  if (!match) return undefined;
+  const runAt = parseRunAt(match[2] as string);
+  return typeof runAt === 'number' ? { priority: Number(match[1]), runAt, id: match[3] as string } : undefined;
+}
+
+/**
+ * Reads the name of a file that a producer dropped. Names that begin like the grammar and break it are invalid; any
+ * other `*.json` is a request with the defaults, and its stem is the id where it can be one.
+ */
+export function parseRequestName(fileName: string): RequestName {
+  if (fileName.startsWith('.') || !fileName.endsWith('.json')) return { kind: 'ignored' };
+  const stem = fileName.slice(0, -'.json'.length);
+  const match = /^p(\d+)-([^-]*)(?:-(.*))?$/s.exec(stem);
+  if (!match) {
+    return { kind: 'request', priority: DEFAULT_PRIORITY, runAt: 'now', id: isId(stem) ? stem : undefined };
+  }
+  const [, digits = '', when = '', id] = match;
+  const priority = Number(digits);
+  if (!/^([1-9]|10)$/.test(digits)) return invalid(`priority: expected 1 to ${MAX_PRIORITY}, got "${digits}"`);
+  const runAt = parseRunAt(when);
+  if (runAt === undefined) {
+    return invalid(
+      `run-at: expected now, a UTC time such as 20261122T101500Z, or epoch seconds (10 digits) or milliseconds (13), got "${when}"`,
+    );
+  }
+  if (id === undefined || !isId(id)) return invalid(`id: ${ID_RULE}; got ${id === undefined ? 'none' : `"${id}"`}`);
+  return { kind: 'request', priority, runAt, id };
+}
+
+function invalid(what: string): RequestName {
+  return { kind: 'invalid', reason: `the file name begins like p<priority>-<run-at>-<id>.json and breaks it: ${what}` };
+}

@@ -1,0 +1,63 @@
+import path from 'node:path';
+
+/** The version of the spool on disk that this code reads and writes. */
+export const SPOOL_VERSION = 1;
+
+/** Where everything in a spool is. A pure function of its folder. */
+export type Layout = ReturnType<typeof layout>;
+
+export function layout(dir: string) {
+  const root = path.resolve(dir);
+  const at = (...parts: string[]) => path.join(root, ...parts);
+  return {
+    root,
+    version: at('version'),
+    tmp: at('tmp'),
+    incoming: at('incoming'),
+    pending: at('pending'),
+    retrying: at('retrying'),
+    running: at('running'),
+    completed: at('completed'),
+    failed: at('failed'),
+    cancelled: at('cancelled'),
+    rejected: at('rejected'),
+    cancel: at('cancel'),
+    paused: at('paused'),
+    logs: at('logs'),
+    jobLogs: at('logs', 'jobs'),
+
+    /** Beside a slot's folder `running/<slot>/` stand files of the same name with these endings. */
+    slot: (slot: string) => at('running', slot),
+    lock: (slot: string) => at('running', `${slot}.lock`),
+    holder: (slot: string) => at('running', `${slot}.holder`),
+    output: (slot: string) => at('running', `${slot}.out`),
+    progress: (slot: string) => at('running', `${slot}.progress`),
+    result: (slot: string) => at('running', `${slot}.result`),
+
+    claimed: (slot: string, name: string) => at('running', slot, name),
+    cancelMarker: (id: string) => at('cancel', id),
+    reason: (name: string) => at('rejected', `${name}.reason.json`),
+    ledger: (day: string, slot: string) => at('completed', day, `${slot}.ndjson`),
+    ledgerDay: (day: string) => at('completed', day),
+    jobLog: (id: string) => at('logs', 'jobs', `${id}.log`),
+  };
+}
+
+/** The folders of a spool, in the order in which they are made. */
+export const FOLDERS = [
+  'tmp',
+  'incoming',
+  'pending',
+  'retrying',
+  'running',
+  'completed',
+  'failed',
+  'cancelled',
+  'rejected',
+  'cancel',
+  'logs',
+  'jobLogs',
+] as const satisfies (keyof Layout)[];
+
+/** `2026-11-22`: the UTC day a time falls on, as the ledger's folders and the rotated logs are named. */
+export const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10);

@@ -1,0 +1,148 @@
+/**
+ * A slot and the lease on it. A process that claims jobs holds `running/<slot>.lock` (proper-lockfile: a folder whose
+ * time is its heartbeat) and says in `running/<slot>.holder` who it is. A slot belongs to one process for ever: its name is
+ * never used again, so nobody who comes late can mistake a new holder for the dead one.
+ */
+import os from 'node:os';
+import lockfile from 'proper-lockfile';
+import { z } from 'zod';
+import { platform } from './platform.ts';
+import { replaceFile, type Spool } from './spool.ts';
+
+const Holder = z.object({
+  kind: z.enum(['runner', 'dispatcher']),
+  slot: z.string(),
+  host: z.string(),
+  pid: z.int(),
+  /** When the process started, in its system's own unit: with the pid, one process and no other. */
+  processStart: z.string(),
+  bootId: z.string(),
+  pidNamespace: z.string(),
+  since: z.iso.datetime(),
+  /** A runner's dispatcher; how a later dispatcher knows that a runner is orphaned. */
+  dispatcher: z.string().optional(),
+});
+
+/** Who holds a slot, and how to prove that it is dead. */
+export type Holder = z.infer<typeof Holder>;
+
+export type Lease = {
+  slot: string;
+  /** Gives the slot back and removes what stood for it. Jobs in its folder keep the folder; a rescue finds them. */
+  release(): Promise<void>;
+};
+
+export type LeaseOptions = {
+  kind: Holder['kind'];
+  dispatcher?: string | undefined;
+  /** A heartbeat older than this (milliseconds, 2,000 or more) says on other hosts that the holder is lost. */
+  staleMs: number;
+  /** The lock was taken away or its heartbeat failed, and it could not be had again. */
+  onLost(error: Error): void;
+};
+
+/** Takes a slot of its own for this process. It must be called in a thread that is never blocked for the stale time. */
+export async function acquireSlot(spool: Spool, options: LeaseOptions): Promise<Lease> {
+  const slot = await lockFreeName(spool, options);
+  replaceFile(spool, spool.holder(slot), `${JSON.stringify(holderOf(slot, options))}\n`);
+  if (options.kind === 'runner') spool.disk.makeFolder(spool.slot(slot));
+  return { slot, release: () => releaseSlot(spool, slot) };
+}
+
+/** The slots that are held or were left behind, in no order. */
+export function slots(spool: Spool): string[] {
+  const names = spool.disk.names(spool.running).filter((name) => !name.startsWith('.'));
+  return [...new Set(names.map((name) => name.replace(SLOT_FILE, '')))];
+}
+
+/** Who holds a slot; undefined when nobody says so. */
+export function holderOfSlot(spool: Spool, slot: string): Holder | undefined {
+  const text = spool.disk.read(spool.holder(slot));
+  const parsed = text === undefined ? undefined : Holder.safeParse(parseJson(text));
+  return parsed?.success ? parsed.data : undefined;
+}
+
+/** Removes what stands for a dead slot. Harmless when another process does the same. */
+export function forgetSlot(spool: Spool, slot: string): void {
+  for (const file of [spool.output(slot), spool.progress(slot), spool.result(slot), spool.holder(slot)]) spool.disk.remove(file);
+  spool.disk.removeFolder(spool.slot(slot));
+  spool.disk.removeFolder(spool.lock(slot));
+}
+
+/** This machine's name as it stands in slots: letters, digits, dots and hyphens. */
+export function hostName(): string {
+  return os.hostname().replace(/[^A-Za-z0-9.-]/g, '-').slice(0, 63) || 'host';
+}
+
+const SLOT_FILE = /\.(lock|holder|out|progress|result)$/;
+/** Heartbeats are written this often; three may be late before anybody worries. */
+const beatsEvery = (staleMs: number) => Math.max(1_000, Math.min(5_000, Math.floor(staleMs / 4)));
+
+async function lockFreeName(spool: Spool, { staleMs, onLost }: LeaseOptions): Promise<string> {
+  for (let number = 1; ; number++) {
+    // The pid tells a person which process it is; the number keeps containers of one host name apart.
+    const slot = `${hostName()}-${process.pid}${number === 1 ? '' : `.${number}`}`;
+    if (spool.disk.exists(spool.slot(slot)) || spool.disk.exists(spool.holder(slot))) continue;
+    // A fresh name is never stale: a lock that is there belongs to somebody, dead or alive.
+    const locked = await lock(spool, slot, staleMs, onLost);
+    if (locked) return slot;
+  }
+}
+
+async function lock(spool: Spool, slot: string, staleMs: number, onLost: (error: Error) => void): Promise<boolean> {
+  if (spool.disk.exists(spool.lock(slot))) return false;
+  try {
+    await lockfile.lock(spool.slot(slot), {
+      lockfilePath: spool.lock(slot),
+      realpath: false,
+      stale: Math.max(2_000, staleMs),
+      update: beatsEvery(staleMs),
+      onCompromised: (error) => relock(spool, slot, staleMs, onLost, error),
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ELOCKED') return false;
+    throw error;
+  }
+}
+
+// Somebody removed the lock by hand, or the disk failed for a while. While our holder file stands, nobody took the slot over.
+function relock(spool: Spool, slot: string, staleMs: number, onLost: (error: Error) => void, cause: Error): void {
+  if (!spool.disk.exists(spool.holder(slot))) return onLost(cause);
+  spool.disk.removeFolder(spool.lock(slot));
+  lock(spool, slot, staleMs, onLost).then(
+    (locked) => (locked ? undefined : onLost(cause)),
+    (error) => onLost(error),
+  );
+}
+
+async function releaseSlot(spool: Spool, slot: string): Promise<void> {
+  spool.disk.removeFolder(spool.slot(slot));
+  if (spool.disk.exists(spool.slot(slot))) return;
+  forgetSlot(spool, slot);
+  await lockfile.unlock(spool.slot(slot), { lockfilePath: spool.lock(slot), realpath: false }).catch(() => {
+    // The lock folder is gone already: forgetSlot removed it. The call only ends the heartbeat.
+  });
+}
+
+function holderOf(slot: string, { kind, dispatcher }: LeaseOptions): Holder {
+  return {
+    kind,
+    slot,
+    host: hostName(),
+    pid: process.pid,
+    processStart: platform.processStart(process.pid) ?? '',
+    bootId: platform.bootId(),
+    pidNamespace: platform.pidNamespace(),
+    since: new Date().toISOString(),
+    ...(dispatcher === undefined ? {} : { dispatcher }),
+  };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

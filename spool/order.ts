@@ -1,0 +1,54 @@
+/**
+ * Which of two jobs runs first, by their canonical file names: higher priority, then earlier run-at, then smaller id
+ * (by code unit). Negative when `a` runs first. Compares text only: a backlog of a million is ordered without parsing.
+ */
+export function compareJobs(a: string, b: string): number {
+  const aTen = a.charCodeAt(2) === ZERO;
+  const bTen = b.charCodeAt(2) === ZERO;
+  if (aTen !== bTen) return aTen ? -1 : 1;
+  const byPriority = b.charCodeAt(1) - a.charCodeAt(1);
+  return byPriority !== 0 ? byPriority : compareRunAtAndId(a, b);
+}
+
+/** Which of two jobs is due first: run-at, then the order in which they run. */
+export function compareDue(a: string, b: string): number {
+  const aStamp = stampOf(a);
+  const bStamp = stampOf(b);
+  if (aStamp !== bStamp) return aStamp < bStamp ? -1 : 1;
+  return compareJobs(a, b);
+}
+
+/** The run-at of a canonical name, in milliseconds since the epoch. */
+export function runAtOf(name: string): number {
+  const stamp = stampOf(name);
+  return Date.UTC(
+    Number(stamp.slice(0, 4)),
+    Number(stamp.slice(4, 6)) - 1,
+    Number(stamp.slice(6, 8)),
+    Number(stamp.slice(9, 11)),
+    Number(stamp.slice(11, 13)),
+    Number(stamp.slice(13, 15)),
+    Number(stamp.slice(16, 19)),
+  );
+}
+
+/** The id of a canonical name. */
+export function idOf(name: string): string {
+  return name.slice(name.charCodeAt(2) === ZERO ? 25 : 24, -'.json'.length);
+}
+
+const ZERO = '0'.charCodeAt(0);
+const STAMP_LENGTH = '20261122T101500.123Z'.length;
+
+function stampOf(name: string): string {
+  const start = name.charCodeAt(2) === ZERO ? 4 : 3;
+  return name.slice(start, start + STAMP_LENGTH);
+}
+
+// The `.json` goes before comparing: with it, id "a.b" would come before id "a".
+function compareRunAtAndId(a: string, b: string): number {
+  const left = a.slice(0, -'.json'.length);
+  const right = b.slice(0, -'.json'.length);
+  if (left === right) return 0;
+  return left < right ? -1 : 1;
+}

@@ -1,0 +1,145 @@
+/**
+ * What differs between operating systems, in one place. `platform` is the running system's; `platformFor` makes
+ * another's, so that the branches of all of them are tested on one.
+ */
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import { errnoOf } from './errors.ts';
+
+export type Signal = 'SIGTERM' | 'SIGKILL';
+
+/** The system calls behind a platform; tests give their own. */
+export type SystemCalls = {
+  readFile(file: string): string;
+  readFolder(folder: string): string[];
+  readLink(file: string): string;
+  run(command: string, args: string[]): string;
+  kill(pid: number, signal: NodeJS.Signals | 0): void;
+};
+
+export type Platform = ReturnType<typeof platformFor>;
+
+export function platformFor(name: NodeJS.Platform, calls: SystemCalls = systemCalls) {
+  const isWindows = name === 'win32';
+  const isLinux = name === 'linux';
+  return {
+    name,
+    /** Whether a folder can be synced to make renames durable. */
+    syncsFolders: !isWindows,
+
+    /**
+     * When a process started, in the system's own unit: with the pid it names one process for as long as the system
+     * runs, however often pids are used again. Undefined: no such process (a zombie counts as none).
+     */
+    processStart(pid: number): string | undefined {
+      if (isLinux) return startFromProc(calls, pid);
+      return isWindows ? startFromWindows(calls, pid) : startFromPs(calls, pid);
+    },
+
+    /** Names this boot of the machine, so that a pid from before a restart is not mistaken for a living process. */
+    bootId(): string {
+      return isLinux ? orElse('', () => calls.readFile('/proc/sys/kernel/random/boot_id').trim()) : '';
+    },
+
+    /** Names the pid namespace: two containers on one machine may both have a pid 7. */
+    pidNamespace(): string {
+      return isLinux ? orElse('', () => calls.readLink('/proc/self/ns/pid')) : '';
+    },
+
+    /**
+     * Signals a process and those it started. POSIX: its process group, of which it must be the leader.
+     * False when none is left.
+     */
+    signalTree(pid: number, signal: Signal): boolean {
+      return isWindows ? killWindowsTree(calls, pid, signal) : signalGroup(calls, pid, signal);
+    },
+
+    /** Whether `processesWith` finds anything on this system. */
+    findsStragglers: isLinux,
+
+    /**
+     * Processes whose environment says `name=value`: descendants that left their process group keep it. Linux only,
+     * and only processes of our own user; elsewhere none are found.
+     */
+    processesWith(variable: string, value: string): number[] {
+      return isLinux ? pidsByEnvironment(calls, `${variable}=${value}`) : [];
+    },
+
+    /** Whether any process of the tree that `signalTree` reaches is left. Zombies that nobody reaped count. */
+    treeExists(pid: number): boolean {
+      return isWindows ? startFromWindows(calls, pid) !== undefined : sent(() => calls.kill(-pid, 0));
+    },
+
+    /** Signals one process; false when it is gone. */
+    signal(pid: number, signal: Signal): boolean {
+      return sent(() => calls.kill(pid, signal));
+    },
+  };
+}
+
+const systemCalls: SystemCalls = {
+  readFile: (file) => fs.readFileSync(file, 'utf8'),
+  readFolder: (folder) => fs.readdirSync(folder),
+  readLink: (file) => fs.readlinkSync(file),
+  run: (command, args) => execFileSync(command, args, { encoding: 'utf8', windowsHide: true, stdio: ['ignore', 'pipe', 'ignore'] }),
+  kill: (pid, signal) => void process.kill(pid, signal),
+};
+
+export const platform = platformFor(process.platform);
+
+// Field 22 of /proc/<pid>/stat, in clock ticks since boot (proc(5)). The second field, the command's name, may hold
+// spaces and parentheses, so counting begins after the last ")".
+function startFromProc(calls: SystemCalls, pid: number): string | undefined {
+  const stat = orElse(undefined, () => calls.readFile(`/proc/${pid}/stat`));
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields?.[0] === 'Z' || fields?.[0] === 'X' ? undefined : fields?.[19];
+}
+
+function startFromPs(calls: SystemCalls, pid: number): string | undefined {
+  return orElse(undefined, () => calls.run('ps', ['-o', 'lstart=', '-p', String(pid)]).trim() || undefined);
+}
+
+function startFromWindows(calls: SystemCalls, pid: number): string | undefined {
+  const script = `(Get-CimInstance Win32_Process -Filter "ProcessId=${pid}").CreationDate.ToFileTimeUtc()`;
+  return orElse(undefined, () => calls.run('powershell', ['-NoProfile', '-Command', script]).trim() || undefined);
+}
+
+function signalGroup(calls: SystemCalls, pid: number, signal: Signal): boolean {
+  return sent(() => calls.kill(-pid, signal));
+}
+
+// Windows has neither groups nor a TERM that a process could catch: without /F, taskkill asks windows to close.
+function killWindowsTree(calls: SystemCalls, pid: number, signal: Signal): boolean {
+  const force = signal === 'SIGKILL' ? ['/F'] : [];
+  return orElse(false, () => {
+    calls.run('taskkill', ['/PID', String(pid), '/T', ...force]);
+    return true;
+  });
+}
+
+function pidsByEnvironment(calls: SystemCalls, entry: string): number[] {
+  return calls
+    .readFolder('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => orElse(false, () => `\0${calls.readFile(`/proc/${pid}/environ`)}`.includes(`\0${entry}\0`)))
+    .map(Number);
+}
+
+function sent(send: () => void): boolean {
+  try {
+    send();
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'ESRCH') return false;
+    throw error;
+  }
+}
+
+// A process may end between any two calls: what cannot be read of it is not there.
+function orElse<T>(fallback: T, read: () => T): T {
+  try {
+    return read();
+  } catch {
+    return fallback;
+  }
+}

@@ -1,0 +1,61 @@
+import { parseJobName } from './filename.ts';
+import { dayOf } from './layout.ts';
+import { slots } from './lease.ts';
+import { ledgerDays } from './ledger.ts';
+import type { Spool } from './spool.ts';
+
+/** How long finished things are kept, in milliseconds. */
+export type Retention = { keepCompletedMs: number; keepFailedMs: number; keepLogsMs: number };
+
+/** How many of each kind were removed; `drafts` are files that a producer left unfinished in `tmp/`. */
+export type Pruned = { completedDays: number; failed: number; cancelled: number; rejected: number; logs: number; drafts: number };
+
+/** A file in `tmp/` that nobody has touched for so long belongs to nobody. */
+const DRAFT_MS = 36 * 3_600_000;
+
+/** Removes what is older than its retention. Only finished jobs: nothing that waits or runs is touched. */
+export function prune(spool: Spool, retention: Retention, now = Date.now()): Pruned {
+  return {
+    completedDays: pruneLedger(spool, now - retention.keepCompletedMs),
+    failed: pruneFolder(spool, spool.failed, now - retention.keepFailedMs),
+    cancelled: pruneFolder(spool, spool.cancelled, now - retention.keepFailedMs),
+    rejected: pruneFolder(spool, spool.rejected, now - retention.keepFailedMs),
+    logs: pruneLogs(spool, now - retention.keepLogsMs),
+    drafts: pruneFolder(spool, spool.tmp, now - DRAFT_MS),
+  };
+}
+
+// A day goes as a whole, once its last moment is too old.
+function pruneLedger(spool: Spool, before: number): number {
+  const lastKept = dayOf(before);
+  const old = ledgerDays(spool).filter((day) => day < lastKept);
+  for (const day of old) {
+    for (const name of spool.disk.names(spool.ledgerDay(day))) spool.disk.remove(`${spool.ledgerDay(day)}/${name}`);
+    spool.disk.removeFolder(spool.ledgerDay(day));
+  }
+  return old.length;
+}
+
+function pruneFolder(spool: Spool, folder: string, before: number): number {
+  const old = spool.disk.names(folder).filter((name) => isOlder(spool, `${folder}/${name}`, before));
+  return old.filter((name) => spool.disk.remove(`${folder}/${name}`)).length;
+}
+
+function pruneLogs(spool: Spool, before: number): number {
+  const old = spool.disk.names(spool.jobLogs).filter((name) => isOlder(spool, `${spool.jobLogs}/${name}`, before));
+  if (old.length === 0) return 0;
+  const live = liveIds(spool);
+  const dead = old.filter((name) => !live.has(name.replace(/\.log$/, '')));
+  return dead.filter((name) => spool.disk.remove(`${spool.jobLogs}/${name}`)).length;
+}
+
+function liveIds(spool: Spool): Set<string> {
+  const waiting = [spool.pending, spool.retrying].flatMap((folder) => spool.disk.names(folder));
+  const claimed = slots(spool).flatMap((slot) => spool.disk.names(spool.slot(slot)));
+  return new Set([...waiting, ...claimed].flatMap((name) => parseJobName(name)?.id ?? []));
+}
+
+function isOlder(spool: Spool, file: string, before: number): boolean {
+  const facts = spool.disk.facts(file);
+  return facts?.isFile === true && facts.mtimeMs < before;
+}

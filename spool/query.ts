@@ -1,0 +1,237 @@
+/** Reads what the spool says about jobs, from its files alone. Nothing here changes anything. */
+import type { Attempt, ErrorRecord } from './attempt.ts';
+import { readJob } from './claim.ts';
+import { type JobName, parseJobName, parseRequestName } from './filename.ts';
+import { slots } from './lease.ts';
+import { type LedgerLine, ledgerDays, ledgerSlots, parseLine } from './ledger.ts';
+import type { Reason } from './reject.ts';
+import { MAX_BODY_BYTES, parseRequest } from './request.ts';
+import type { Spool } from './spool.ts';
+import type { State } from './state.ts';
+
+/** Where a job is. `file` is undefined for completed jobs, which are lines of the ledger. */
+export type Place = { state: State; name: string; file: string; slot?: string };
+
+/** All that is known of a job. Times in ISO 8601 UTC. */
+export type JobStatus = {
+  id: string;
+  state: State;
+  class?: string;
+  method?: string;
+  params?: unknown;
+  priority: number;
+  /** When it was to run; while it waits, when it runs next. */
+  runAt: string;
+  acceptedAt?: string;
+  /** When the attempt that runs now, or the last one, began. */
+  startedAt?: string;
+  finishedAt?: string;
+  attempts: Attempt[];
+  retries?: number;
+  result?: unknown;
+  /** Of the last attempt, while it has not been followed by a better one. */
+  error?: ErrorRecord;
+  /** Why it was rejected. */
+  reason?: string;
+  /** 0 to 100, as the running job reports it. */
+  progress?: number;
+  /** The slot it runs in. */
+  runner?: string;
+  /** Somebody asked for its cancellation and it still runs. */
+  cancelling?: true;
+};
+
+/** Folders that hold one file per job, in the order in which jobs move: one that moves while we look is not missed. */
+const FOLDERS = ['incoming', 'pending', 'retrying'] as const;
+const FINAL_FOLDERS = ['failed', 'cancelled', 'rejected'] as const;
+
+/** What the spool says of a job; undefined for an id it does not know. `now` in milliseconds since the epoch. */
+export function jobStatus(spool: Spool, id: string, now = Date.now()): JobStatus | undefined {
+  // A job may move on between finding and reading it: then it is found again where it went.
+  for (let tries = 0; tries < 5; tries++) {
+    const place = locate(spool, id, now);
+    const status = place ? statusAt(spool, place, now) : completedStatus(spool, id);
+    if (status) return status;
+  }
+  return undefined;
+}
+
+/** Where a live, failed, cancelled or rejected job is; undefined when no file is its. */
+export function locate(spool: Spool, id: string, now = Date.now()): Place | undefined {
+  for (const folder of FOLDERS) {
+    const found = spool.disk.names(spool[folder]).find((name) => idIn(folder, name) === id);
+    if (found) return placeOf(spool, folder, found, now);
+  }
+  return runningPlaces(spool).find(({ name }) => parseJobName(name)?.id === id) ?? locateFinal(spool, id, now);
+}
+
+/** Every place in a state, in no order; completed jobs have none (see `completedLines`). */
+export function* places(spool: Spool, state: State, now = Date.now()): Generator<Place> {
+  if (state === 'running') return yield* runningPlaces(spool);
+  for (const folder of FOLDERS_OF[state]) {
+    for (const name of spool.disk.names(spool[folder])) {
+      if (name.startsWith('.') || name.endsWith(REASON)) continue;
+      const place = placeOf(spool, folder, name, now);
+      if (place.state === state) yield place;
+    }
+  }
+}
+
+/** What a place's file says; undefined when the job has moved on. */
+export function statusAt(spool: Spool, place: Place, now = Date.now()): JobStatus | undefined {
+  const facts = spool.disk.facts(place.file);
+  if (!facts) return undefined;
+  const named = nameOf(place, facts.mtimeMs, now);
+  const base: JobStatus = { id: named.id, state: place.state, priority: named.priority, runAt: iso(named.runAt), attempts: [] };
+  if (place.state === 'rejected') return { ...base, ...requestFields(spool, place), ...reasonOf(spool, place.name) };
+  const read = parseJobName(place.name) ? readJob(spool, place.file, place.name) : undefined;
+  if (read?.kind === 'missing') return undefined;
+  const request = read?.kind === 'claimed' ? read.job.request : undefined;
+  const attempts = request?.attempts ?? [];
+  const last = attempts.at(-1);
+  return {
+    ...base,
+    ...(request ? { class: request.class, method: request.method, params: request.params } : requestFields(spool, place)),
+    ...(request?.retries === undefined ? {} : { retries: request.retries }),
+    acceptedAt: request?.acceptedAt ?? iso(facts.mtimeMs),
+    attempts,
+    ...(last ? { startedAt: last.startedAt } : {}),
+    ...(last?.error ? { error: last.error } : {}),
+    ...(place.state === 'running' ? runningFields(spool, place, facts.ctimeMs, named.id) : {}),
+    ...(place.state === 'failed' || place.state === 'cancelled' ? { finishedAt: last?.finishedAt ?? iso(facts.mtimeMs) } : {}),
+  };
+}
+
+/** How many jobs are in each state. Reads names, and counts the ledger's lines. */
+export function countByState(spool: Spool, now = Date.now()): Record<State, number> {
+  const counts: Record<State, number> = { scheduled: 0, pending: 0, running: 0, retrying: 0, completed: 0, failed: 0, cancelled: 0, rejected: 0 };
+  for (const state of Object.keys(counts) as State[]) {
+    if (state === 'completed') for (const _line of completedLines(spool)) counts.completed += 1;
+    else for (const _place of places(spool, state, now)) counts[state] += 1;
+  }
+  return counts;
+}
+
+/** The ledger's lines, newest day first and, within one runner's day, newest first. Reads one file at a time. */
+export function* completedLines(spool: Spool): Generator<LedgerLine> {
+  for (const day of ledgerDays(spool)) {
+    const lines = ledgerSlots(spool, day).flatMap((slot) => (spool.disk.read(spool.ledger(day, slot)) ?? '').split('\n'));
+    const parsed = lines.flatMap((line) => parseLine(line) ?? []);
+    yield* parsed.sort((a, b) => (a.finishedAt < b.finishedAt ? 1 : -1));
+  }
+}
+
+/** The newest ledger line of an id. Looks for the id's bytes, so that a day of a million lines is not parsed. */
+export function findCompleted(spool: Spool, id: string): LedgerLine | undefined {
+  const start = `{"id":${JSON.stringify(id)},`;
+  for (const day of ledgerDays(spool)) {
+    const found = ledgerSlots(spool, day).flatMap((slot) => lastLine(spool.disk.read(spool.ledger(day, slot)) ?? '', start) ?? []);
+    const newest = found.sort((a, b) => (a.finishedAt < b.finishedAt ? 1 : -1))[0];
+    if (newest) return newest;
+  }
+  return undefined;
+}
+
+/** A ledger line as the status of its job. */
+export function statusOfLine(line: LedgerLine): JobStatus {
+  return { ...line, state: 'completed', runner: line.attempts.at(-1)?.runner ?? '' };
+}
+
+const REASON = '.reason.json';
+
+const FOLDERS_OF = {
+  scheduled: ['incoming', 'pending'],
+  pending: ['incoming', 'pending'],
+  running: [],
+  retrying: ['retrying'],
+  completed: [],
+  failed: ['failed'],
+  cancelled: ['cancelled'],
+  rejected: ['rejected'],
+} as const satisfies Record<State, readonly Folder[]>;
+
+type Folder = (typeof FOLDERS)[number] | (typeof FINAL_FOLDERS)[number];
+
+function locateFinal(spool: Spool, id: string, now: number): Place | undefined {
+  for (const folder of FINAL_FOLDERS) {
+    const names = spool.disk.names(spool[folder]).filter((name) => !name.endsWith(REASON) && idIn(folder, name) === id);
+    // The same id may have ended more than once: the last one counts.
+    const latest = names.sort().at(-1);
+    if (latest) return placeOf(spool, folder, latest, now);
+  }
+  return undefined;
+}
+
+function completedStatus(spool: Spool, id: string): JobStatus | undefined {
+  const line = findCompleted(spool, id);
+  return line && statusOfLine(line);
+}
+
+function lastLine(text: string, start: string): LedgerLine | undefined {
+  const at = text.startsWith(start) ? Math.max(0, text.lastIndexOf(`\n${start}`) + 1) : text.lastIndexOf(`\n${start}`) + 1;
+  if (at === 0 && !text.startsWith(start)) return undefined;
+  const end = text.indexOf('\n', at);
+  return parseLine(text.slice(at, end === -1 ? undefined : end));
+}
+
+function runningPlaces(spool: Spool): Place[] {
+  return slots(spool).flatMap((slot) =>
+    spool.disk
+      .names(spool.slot(slot))
+      .filter((name) => parseJobName(name))
+      .map((name) => ({ state: 'running' as const, name, slot, file: spool.claimed(slot, name) })),
+  );
+}
+
+function placeOf(spool: Spool, folder: Folder, name: string, now: number): Place {
+  const file = `${spool[folder]}/${name}`;
+  if (folder !== 'incoming' && folder !== 'pending') return { state: folder, name, file };
+  const parsed = folder === 'pending' ? parseJobName(name) : parseRequestName(name);
+  const runAt = parsed && 'runAt' in parsed && parsed.runAt !== 'now' ? parsed.runAt : 0;
+  return { state: runAt > now ? 'scheduled' : 'pending', name, file };
+}
+
+function idIn(folder: Folder, name: string): string | undefined {
+  if (folder !== 'incoming' && folder !== 'rejected') return parseJobName(name)?.id;
+  const parsed = parseRequestName(name);
+  return parsed.kind === 'request' ? parsed.id : undefined;
+}
+
+function nameOf(place: Place, mtimeMs: number, now: number): JobName {
+  const canonical = parseJobName(place.name);
+  if (canonical) return canonical;
+  const parsed = parseRequestName(place.name);
+  const stem = place.name.replace(/\.json$/, '');
+  if (parsed.kind !== 'request') return { id: stem, priority: 0, runAt: mtimeMs };
+  return { id: parsed.id ?? stem, priority: parsed.priority, runAt: parsed.runAt === 'now' ? now : parsed.runAt };
+}
+
+// A file that is no accepted job yet: its body may be anything.
+function requestFields(spool: Spool, place: Place): Partial<JobStatus> {
+  const file = spool.disk.inspect(place.file, MAX_BODY_BYTES);
+  const parsed = file.kind === 'text' ? parseRequest(file.text) : undefined;
+  if (!parsed?.ok) return {};
+  const { class: className, method, params, attempts = [] } = parsed.request;
+  return { class: className, method, params, attempts };
+}
+
+function reasonOf(spool: Spool, name: string): Partial<JobStatus> {
+  try {
+    const { reason, rejectedAt } = JSON.parse(spool.disk.read(spool.reason(name)) ?? '{}') as Partial<Reason>;
+    return { ...(reason ? { reason } : {}), ...(rejectedAt ? { finishedAt: rejectedAt } : {}) };
+  } catch {
+    return {};
+  }
+}
+
+function runningFields(spool: Spool, place: Place, claimedAt: number, id: string): Partial<JobStatus> {
+  const progress = Number(spool.disk.read(spool.progress(place.slot as string))?.trim() || Number.NaN);
+  return {
+    startedAt: iso(claimedAt),
+    runner: place.slot as string,
+    ...(Number.isFinite(progress) ? { progress } : {}),
+    ...(spool.disk.exists(spool.cancelMarker(id)) ? { cancelling: true as const } : {}),
+  };
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();

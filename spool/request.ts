@@ -1,0 +1,202 @@
+import { z } from 'zod';
+import { Attempt } from './attempt.ts';
+import { durationMs } from './duration.ts';
+
+/** The largest body of a request, in bytes. */
+export const MAX_BODY_BYTES = 1_048_576;
+/** How deeply arrays and objects may be nested in a body. */
+export const MAX_DEPTH = 200;
+
+const Duration = z
+  .union([z.number().nonnegative(), z.string().regex(/^\s*\d+(\.\d+)?(ms|s|m|h|d)?\s*$/)])
+  .refine((value) => durationMs(value) !== undefined)
+  .describe('A number of seconds, or a text such as 500ms, 5s, 2m, 1h or 7d.');
+
+/** How failures are met. Each field falls back to the method's in the allow-list, then to the service's. */
+export const RequestPolicy = z.strictObject({
+  retries: z.int().min(0).max(1_000).optional().describe('Attempts after the first.'),
+  retryDelay: Duration.optional().describe('The wait before the first retry.'),
+  backoff: z.enum(['fixed', 'exponential']).optional().describe('How the wait grows from retry to retry.'),
+  timeout: Duration.refine((value) => durationMs(value) !== 0, { error: 'expected more than 0' })
+    .optional()
+    .describe('How long one attempt may take.'),
+});
+
+/** What a job's file keeps beside the request. Written by the service; a producer leaves it out. */
+const History = z.strictObject({
+  attempts: z.array(Attempt).optional().describe('Every attempt so far, oldest first.'),
+  acceptedAt: z.iso.datetime().optional().describe('When the request was first accepted.'),
+  runAt: z.iso.datetime().optional().describe('When the job was first to run.'),
+  spent: z.int().min(0).optional().describe('Attempts that count against the retries; a manual retry starts again at 0.'),
+  crashes: z.int().min(0).optional().describe('How many of the spent attempts ended with the death of their runner.'),
+  snoozes: z.int().min(0).optional().describe('How often the job put itself off without spending an attempt.'),
+});
+
+/** The body of a request file. `request.schema.json` is generated from it. */
+export const Request = z.strictObject({
+  class: z.string().min(1).max(200).describe('A class on the allow-list.'),
+  method: z.string().min(1).max(200).default('handle').describe('One of its allowed methods.'),
+  params: z
+    .union([z.array(z.unknown()), z.record(z.string(), z.unknown())])
+    .default([])
+    .describe('An array is passed as positional arguments, an object as one argument.'),
+  ...RequestPolicy.shape,
+  ...History.shape,
+});
+
+export type Request = z.infer<typeof Request>;
+export type RequestPolicy = z.infer<typeof RequestPolicy>;
+
+/** What became of a body: a request, or a sentence that says why not. `unfinished` text may still be being written. */
+export type ParsedRequest = { ok: true; request: Request } | { ok: false; unfinished: boolean; reason: string };
+
+/** Reads a request's body. Nothing in it is trusted: any text gives a request or a reason, never an exception. */
+export function parseRequest(text: string): ParsedRequest {
+  const json = parseJson(text);
+  if ('reason' in json) return { ok: false, unfinished: true, reason: json.reason };
+  if (depthExceeds(text, MAX_DEPTH)) {
+    return { ok: false, unfinished: false, reason: `the body is nested more than ${MAX_DEPTH} levels deep` };
+  }
+  return checkRequest(json.value);
+}
+
+/** Checks a value that is already parsed, as `parseRequest` does. */
+export function checkRequest(value: unknown): ParsedRequest {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return { ok: false, unfinished: false, reason: `expected a JSON object such as {"class":"ExampleJob"}, got ${kindOf(value)}` };
+  }
+  const result = Request.safeParse(value);
+  if (!result.success) return { ok: false, unfinished: false, reason: result.error.issues.map((issue) => sentence(issue, value)).join('; ') };
+  // zod copies records key by key, and a key "__proto__" would be lost on the way: the params stay as they were parsed.
+  if ('params' in value) result.data.params = value.params as Request['params'];
+  return { ok: true, request: result.data };
+}
+
+/** The published JSON Schema of a request's body. */
+export function requestJsonSchema(): object {
+  return {
+    $id: 'https://jobspool.dev/request.schema.json',
+    title: 'Jobspool request, version 1',
+    ...z.toJSONSchema(Request, { io: 'input' }),
+  };
+}
+
+/** One problem of a value in words: where, what was expected, what was there. */
+export function sentence(issue: z.core.$ZodIssue, value: unknown, root = ''): string {
+  const where = pathOf(issue.path, root);
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownField(where, key)).join('; ');
+  const subject = where === '' ? '' : `${where}: `;
+  const got = valueAt(value, issue.path);
+  if (issue.code === 'custom' && issue.message !== 'Invalid input') return `${subject}${issue.message}, got ${show(got)}`;
+  return `${subject}${expected(issue)}, got ${show(got)}`;
+}
+
+const HINTS: Record<string, string> = {
+  priority: 'belongs in the file name: p8-now-<id>.json',
+  id: 'belongs in the file name: p5-now-<id>.json',
+  runAt: 'belongs in the file name: p5-20261122T101500Z-<id>.json',
+  run_at: 'belongs in the file name: p5-20261122T101500Z-<id>.json',
+  at: 'belongs in the file name: p5-20261122T101500Z-<id>.json',
+  delay: 'belongs in the file name, as a run-at: p5-20261122T101500Z-<id>.json',
+  args: 'is called "params"',
+  arguments: 'is called "params"',
+  payload: 'is called "params"',
+  parameters: 'is called "params"',
+  data: 'is called "params"',
+  job: 'is called "class"',
+  name: 'is called "class"',
+  handler: 'is called "class"',
+  max_attempts: 'is called "retries" (attempts after the first)',
+  maxAttempts: 'is called "retries" (attempts after the first)',
+  attempts: 'is the history of a job; the number of retries is called "retries"',
+  retry_delay: 'is called "retryDelay"',
+};
+
+function unknownField(where: string, key: string): string {
+  const field = where === '' ? key : `${where}.${key}`;
+  const hint = where === '' && Object.hasOwn(HINTS, key) ? `"${key}" ${HINTS[key]}` : 'it is not part of a request';
+  return `unknown field "${field}": ${hint}`;
+}
+
+function expected(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `expected ${issue.expected}`;
+    case 'invalid_value':
+      return `expected ${issue.values.map((allowed) => JSON.stringify(allowed)).join(' or ')}`;
+    case 'too_small':
+      return `expected ${sized(issue.origin)}at least ${issue.minimum}`;
+    case 'too_big':
+      return `expected ${sized(issue.origin)}at most ${issue.maximum}`;
+    case 'invalid_format':
+      return issue.format === 'regex' ? `expected text of the form ${issue.pattern}` : `expected ${issue.format}`;
+    case 'invalid_union':
+      return `expected ${unionOf(issue.errors)}`;
+    default:
+      return issue.message;
+  }
+}
+
+function sized(origin: string): string {
+  if (origin === 'string') return 'text with a length of ';
+  return origin === 'array' || origin === 'set' ? 'a list with a length of ' : '';
+}
+
+function unionOf(errors: z.core.$ZodIssue[][]): string {
+  const wanted = errors.flat().map((issue) => expected(issue).replace(/^expected /, ''));
+  return [...new Set(wanted)].join(' or ') || 'another value';
+}
+
+function pathOf(path: PropertyKey[], root: string): string {
+  return path.reduce<string>(
+    (text, key) => (typeof key === 'number' ? `${text}[${key}]` : text === '' ? String(key) : `${text}.${String(key)}`),
+    root,
+  );
+}
+
+function valueAt(value: unknown, path: PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (at, key) => (typeof at === 'object' && at !== null && Object.hasOwn(at, key) ? (at as Record<PropertyKey, unknown>)[key] : undefined),
+    value,
+  );
+}
+
+function show(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (typeof value === 'object' && value !== null) return kindOf(value);
+  const text = JSON.stringify(value) ?? String(value);
+  const short = text.length > 80 ? `${text.slice(0, 77)}…` : text;
+  return typeof value === 'number' ? `the number ${short}` : typeof value === 'string' ? `the text ${short}` : short;
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  return typeof value === 'object' ? 'an object' : show(value);
+}
+
+function parseJson(text: string): { value: unknown } | { reason: string } {
+  try {
+    return { value: JSON.parse(text) };
+  } catch (error) {
+    const why = text.trim() === '' ? 'the file is empty' : (error as Error).message;
+    return { reason: `the body is not JSON: ${why}` };
+  }
+}
+
+// JSON.parse does not mind depth, but JSON.stringify and zod recurse: what cannot be written back is refused here.
+function depthExceeds(text: string, limit: number): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let index = 0; index < text.length; index++) {
+    const char = text.charCodeAt(index);
+    if (inString) {
+      if (char === 0x5c) index++;
+      else if (char === 0x22) inString = false;
+    } else if (char === 0x22) inString = true;
+    else if (char === 0x7b || char === 0x5b) {
+      if (++depth > limit) return true;
+    } else if (char === 0x7d || char === 0x5d) depth--;
+  }
+  return false;
+}

@@ -1,0 +1,74 @@
+import { readJob } from './claim.ts';
+import { decide, type Move } from './decide.ts';
+import { parseJobName } from './filename.ts';
+import type { End, Job } from './job.ts';
+import { forgetSlot } from './lease.ts';
+import { type Leftover, recordedIn } from './ledger.ts';
+import type { Policy } from './policy.ts';
+import { reject } from './reject.ts';
+import type { Request } from './request.ts';
+import { finishMoves, settle } from './settle.ts';
+import type { Spool } from './spool.ts';
+
+/** What a rescue knows of the dead slot and of what its jobs are worth. Times in milliseconds since the epoch. */
+export type RescueOptions = {
+  /** How the attempt that ran there ended: crashed, lost, or released. */
+  endOf(job: Job): End;
+  policyOf(request: Request): Policy;
+  now: number;
+  random(): number;
+  /** Called for each job before it is moved on, while the dead runner's output is still there. */
+  onEnd?(job: Job, startedAt: number): void;
+};
+
+/** What became of a job that was found in a dead slot. */
+export type Rescued = { job: Job; end: End; move: Move; startedAt: number; name: string };
+
+/**
+ * Takes over the slot of a dead runner and settles what it left; `own` is the slot of the rescuer, whose folder must not
+ * exist. The takeover is one rename of the whole folder: of several rescuers one wins, and whatever the dead holder might still
+ * try (a machine that wakes up) meets a folder that is gone. A rescuer that dies leaves its own slot to the next.
+ */
+export function rescue(spool: Spool, dead: string, own: string, options: RescueOptions): Rescued[] {
+  if (!takeOver(spool, dead, own)) {
+    forgetSlot(spool, dead);
+    return [];
+  }
+  const moved = finishMoves(spool, own);
+  const left = leftovers(spool, own).filter(({ name }) => !moved.has(name));
+  const recorded = recordedIn(spool, dead, left);
+  for (const name of recorded) spool.disk.remove(spool.claimed(own, name));
+  const rescued = left.filter(({ name }) => !recorded.has(name)).flatMap((leftover) => settleLeftover(spool, dead, own, leftover, options) ?? []);
+  spool.disk.removeFolder(spool.slot(own));
+  forgetSlot(spool, dead);
+  return rescued;
+}
+
+function takeOver(spool: Spool, dead: string, own: string): boolean {
+  return spool.disk.rename(spool.slot(dead), spool.slot(own));
+}
+
+function leftovers(spool: Spool, slot: string): Leftover[] {
+  return spool.disk.names(spool.slot(slot)).flatMap((name) => {
+    const id = parseJobName(name)?.id;
+    const facts = spool.disk.facts(spool.claimed(slot, name));
+    return id === undefined || !facts ? [] : [{ name, id, claimedAt: facts.ctimeMs }];
+  });
+}
+
+function settleLeftover(spool: Spool, dead: string, own: string, { name, claimedAt }: Leftover, options: RescueOptions): Rescued | undefined {
+  const claimed = readJob(spool, spool.claimed(own, name), name);
+  if (claimed.kind !== 'claimed') {
+    const reason = claimed.kind === 'spoilt' ? claimed.reason : 'its file cannot be read';
+    reject(spool, spool.claimed(own, name), name, { reason, id: parseJobName(name)?.id });
+    return undefined;
+  }
+  const { job, writtenAt } = claimed;
+  options.onEnd?.(job, claimedAt);
+  const end = options.endOf(job);
+  const move = decide(job, end, options.policyOf(job.request), options.now, options.random);
+  if (move.to === 'completed') throw new Error(`a rescue cannot complete a job, and tried to with ${name}`);
+  const span = { startedAt: claimedAt, finishedAt: options.now, runner: dead };
+  const settled = settle(spool, own, job, end, move, span, writtenAt);
+  return settled && { job, end, move, startedAt: claimedAt, name: settled.name };
+}

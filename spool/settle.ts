@@ -1,0 +1,93 @@
+import type { Attempt } from './attempt.ts';
+import type { Move } from './decide.ts';
+import { jobFileName, parseJobName } from './filename.ts';
+import { type AttemptSpan, attemptOf, type End, type Job } from './job.ts';
+import { reject } from './reject.ts';
+import type { Request } from './request.ts';
+import { replaceFile, type Spool, syncNames } from './spool.ts';
+
+/** What was recorded: the attempt, where it counts as one, and the job's new name. */
+export type Settled = { move: Move; attempt?: Attempt; name: string };
+
+/**
+ * Records how an attempt ended and moves its job on; the ledger does it for completed ones. Returns undefined when the
+ * job was no longer in the slot: the slot was rescued meanwhile, and the outcome must be discarded.
+ *
+ * The new text goes beside the job's file under a name that says where it is bound (`.failed.<name>`), then the old
+ * file is removed, then the new one is renamed to its place. A crash between any two steps leaves exactly one of them to
+ * believe: the bound file where there is one, as `finishMoves` does. (`=` is in no job's name.)
+ */
+export function settle(spool: Spool, slot: string, job: Job, end: End, move: Exclude<Move, { to: 'completed' }>, span: AttemptSpan, writtenAt: number): Settled | undefined {
+  const file = spool.claimed(slot, job.name);
+  if (move.to === 'rejected') {
+    const { class: className, method } = job.request;
+    const name = reject(spool, file, job.name, { reason: move.reason, id: job.id, class: className, method });
+    return name === undefined ? undefined : { move, name };
+  }
+  if (move.to === 'pending' && move.runAt === undefined) {
+    return spool.disk.rename(file, `${spool.pending}/${job.name}`) ? { move, name: job.name } : undefined;
+  }
+  const attempt = 'outcome' in move ? attemptOf(job, move.outcome, end, span) : undefined;
+  const name = 'runAt' in move && move.runAt !== undefined ? jobFileName({ ...job, runAt: move.runAt }) : job.name;
+  const next = nextRequest(job, move, attempt, writtenAt);
+  if (!moveOn(spool, slot, job.name, move.to, name, `${JSON.stringify(next)}\n`)) return undefined;
+  return attempt ? { move, attempt, name } : { move, name };
+}
+
+/** Brings moves to their end that a crash interrupted. Returns the names of the jobs that are dealt with. */
+export function finishMoves(spool: Spool, slot: string): Set<string> {
+  const names = spool.disk.names(spool.slot(slot));
+  const done = new Set<string>();
+  for (const bound of names) {
+    const match = BOUND.exec(bound);
+    if (!match) continue;
+    const [, folder, target] = match as unknown as [string, keyof typeof FOLDER, string];
+    const original = names.find((name) => parseJobName(name)?.id === parseJobName(target)?.id);
+    if (original) {
+      spool.disk.remove(spool.claimed(slot, original));
+      done.add(original);
+    }
+    spool.disk.rename(spool.claimed(slot, bound), `${spool[FOLDER[folder]]}/${target}`);
+  }
+  return done;
+}
+
+/** The text of a waiting job that a person ends: its budget is dropped, so that a retry begins afresh. */
+export function withoutBudget(request: Request): Request {
+  const { spent: _spent, crashes: _crashes, ...rest } = request;
+  return rest;
+}
+
+const FOLDER = { pending: 'pending', retrying: 'retrying', failed: 'failed', cancelled: 'cancelled' } as const;
+const BOUND = /^\.(pending|retrying|failed|cancelled)=(.+\.json)$/;
+
+function moveOn(spool: Spool, slot: string, from: string, folder: keyof typeof FOLDER, name: string, text: string): boolean {
+  const { disk } = spool;
+  if (!disk.exists(spool.claimed(slot, from))) return false;
+  const bound = spool.claimed(slot, `.${folder}=${name}`);
+  try {
+    replaceFile(spool, bound, text);
+  } catch (error) {
+    // The whole slot was taken over between the check and here.
+    if (!disk.exists(spool.slot(slot))) return false;
+    throw error;
+  }
+  disk.remove(spool.claimed(slot, from));
+  const moved = disk.rename(bound, `${spool[folder]}/${name}`);
+  if (folder === 'failed' || folder === 'cancelled') syncNames(spool, spool[folder]);
+  return moved;
+}
+
+function nextRequest(job: Job, move: Move, attempt: Attempt | undefined, writtenAt: number): Request {
+  const { request } = job;
+  const history: Request = {
+    ...request,
+    attempts: [...(request.attempts ?? []), ...(attempt ? [attempt] : [])],
+    acceptedAt: request.acceptedAt ?? new Date(writtenAt).toISOString(),
+    runAt: request.runAt ?? new Date(job.runAt).toISOString(),
+  };
+  if (move.to === 'failed' || move.to === 'cancelled') return withoutBudget(history);
+  if (move.to === 'pending') return { ...history, snoozes: (request.snoozes ?? 0) + 1 };
+  const crashed = move.to === 'retrying' && move.crashed;
+  return { ...history, spent: (request.spent ?? 0) + 1, ...(crashed ? { crashes: (request.crashes ?? 0) + 1 } : {}) };
+}

@@ -1,0 +1,93 @@
+import { type Disk, disk as realDisk } from './disk.ts';
+import { errnoOf, messageOf, SpoolError } from './errors.ts';
+import { FOLDERS, type Layout, layout, SPOOL_VERSION } from './layout.ts';
+
+/** `full`: what is acknowledged survives a power cut. `none`: it survives the crash of any process. */
+export type Durability = 'full' | 'none';
+
+/** An open spool: where it is, and how it writes. Plain data; nothing needs closing. */
+export type Spool = Layout & { disk: Disk; durability: Durability };
+
+export type SpoolOptions = { durability?: Durability; disk?: Disk };
+
+/** The spool's folder when none is named, relative to the working directory. */
+export const DEFAULT_DIR = './var/spool';
+
+/**
+ * Opens a spool, and makes its folders where they are missing. Throws SpoolError: `SPOOL_VERSION` when it was written by
+ * a newer Jobspool, `SPOOL_SPLIT` when its folders are on several file systems, `SPOOL_ACCESS` when this
+ * user may not use it. Nothing in the spool is changed in those cases.
+ */
+export function openSpool(dir: string, { durability = 'full', disk = realDisk }: SpoolOptions = {}): Spool {
+  const spool: Spool = { ...layout(dir), disk, durability };
+  try {
+    checkVersion(spool);
+    for (const folder of [spool.root, ...FOLDERS.map((name) => spool[name])]) disk.makeFolder(folder);
+    if (!disk.exists(spool.version)) writeVersion(spool);
+    for (const folder of FOLDERS) disk.checkAccess(spool[folder]);
+  } catch (error) {
+    throw error instanceof SpoolError ? error : accessError(spool, error);
+  }
+  checkOneFileSystem(spool);
+  return spool;
+}
+
+/** A name under `tmp/` that nobody else uses. */
+export function temporaryFile(spool: Spool, what: string): string {
+  temporaryCount += 1;
+  return `${spool.tmp}/${what}.${process.pid}.${START}.${temporaryCount}`;
+}
+
+/** Puts `text` at `file` whole or not at all: written to `tmp/`, synced as the spool's durability asks, renamed. */
+export function replaceFile(spool: Spool, file: string, text: string): void {
+  const draft = temporaryFile(spool, 'draft');
+  spool.disk.create(draft, text, spool.durability === 'full');
+  try {
+    if (!spool.disk.rename(draft, file)) throw Object.assign(new Error(`ENOENT: rename ${draft} to ${file}`), { code: 'ENOENT' });
+  } catch (error) {
+    spool.disk.remove(draft);
+    throw error;
+  }
+}
+
+/** With `durability: full`, makes the names in a folder survive a power cut. */
+export function syncNames(spool: Spool, folder: string): void {
+  if (spool.durability === 'full') spool.disk.syncFolder(folder);
+}
+
+let temporaryCount = 0;
+// Two processes may have the same pid (containers), and one thread may share it with another: the time and a random
+// part tell them apart.
+const START = `${Date.now().toString(36)}${Math.random().toString(36).slice(2, 8)}`;
+
+function checkVersion(spool: Spool): void {
+  const found = spool.disk.read(spool.version);
+  if (found === undefined) return;
+  const version = Number(found.trim());
+  if (version === SPOOL_VERSION) return;
+  const what = Number.isInteger(version) && version > SPOOL_VERSION ? 'was written by a newer Jobspool: upgrade this one' : 'is damaged: restore the file';
+  throw new SpoolError(
+    'SPOOL_VERSION',
+    `open the spool ${spool.root}: expected version ${SPOOL_VERSION} in ${spool.version}, got ${JSON.stringify(found.trim())}; the spool ${what}. Nothing was changed.`,
+  );
+}
+
+function writeVersion(spool: Spool): void {
+  replaceFile(spool, spool.version, `${SPOOL_VERSION}\n`);
+}
+
+function checkOneFileSystem(spool: Spool): void {
+  const home = spool.disk.facts(spool.tmp)?.dev;
+  const moved = FOLDERS.find((folder) => folder !== 'logs' && folder !== 'jobLogs' && spool.disk.facts(spool[folder])?.dev !== home);
+  if (!moved) return;
+  throw new SpoolError(
+    'SPOOL_SPLIT',
+    `open the spool ${spool.root}: ${spool[moved]} is on another file system than ${spool.tmp}, and a rename is atomic only within one. Mount the whole spool folder, not a part of it.`,
+  );
+}
+
+function accessError(spool: Spool, error: unknown): SpoolError {
+  const who = process.getuid ? ` as uid ${process.getuid()}, gid ${process.getgid?.()}` : '';
+  const fix = errnoOf(error) === 'EROFS' ? 'Mount it writable.' : 'Give that user or group read, write and enter permission (chown or chmod g+rwx).';
+  return new SpoolError('SPOOL_ACCESS', `open the spool ${spool.root}${who}: ${messageOf(error)}. ${fix}`, { cause: error });
+}
