@@ -30,7 +30,7 @@ export async function runCommand(job: Job, command: readonly string[], params: R
     // A command need not read its input: EPIPE says no more than that.
   });
   child.stdin?.end(JSON.stringify(inputOf(job, params)));
-  const stopping = stopOnAbort(child, around);
+  const stopping = stopOnAbort(child, job.id, around);
   try {
     const exit = await exited;
     await stopping.done();
@@ -67,11 +67,11 @@ function exitOf(child: ChildProcess): Promise<Exit> {
   });
 }
 
-/** TERM to the command's group when the signal aborts, KILL after the grace; `done` resolves when none of the group is left. */
-function stopOnAbort(child: ChildProcess, { signal, killGraceMs }: Surroundings) {
+/** TERM to all that the command started when the signal aborts, KILL after the grace; `done` resolves when none is left. */
+function stopOnAbort(child: ChildProcess, id: string, { signal, killGraceMs }: Surroundings) {
   let killing: Promise<void> | undefined;
   const stop = () => {
-    if (child.pid !== undefined) killing = stopTree(child.pid, killGraceMs);
+    if (child.pid !== undefined) killing = stopAll(child.pid, id, killGraceMs);
   };
   if (signal.aborted) stop();
   else signal.addEventListener('abort', stop, { once: true });
@@ -81,15 +81,18 @@ function stopOnAbort(child: ChildProcess, { signal, killGraceMs }: Surroundings)
   };
 }
 
-/** Ends a process group: TERM, and KILL for what is left after the grace (milliseconds). */
-async function stopTree(pid: number, graceMs: number): Promise<void> {
+/** Ends a command's group, and what left the group but still has the job's id in its environment: TERM, then KILL. */
+async function stopAll(pid: number, id: string, graceMs: number): Promise<void> {
+  const strays = () => platform.processesWith('JOBSPOOL_ID', id);
+  platform.signalTree(pid, 'SIGTERM');
+  for (const stray of strays()) platform.signal(stray, 'SIGTERM');
   const deadline = performance.now() + graceMs;
-  let left = platform.signalTree(pid, 'SIGTERM');
-  while (left && performance.now() < deadline) {
+  while (performance.now() < deadline) {
+    if (!platform.treeExists(pid) && strays().length === 0) return;
     await new Promise((resolve) => setTimeout(resolve, 25));
-    left = platform.treeExists(pid);
   }
-  if (left) platform.signalTree(pid, 'SIGKILL');
+  platform.signalTree(pid, 'SIGKILL');
+  for (const stray of strays()) platform.signal(stray, 'SIGKILL');
 }
 
 function stoppedEnd({ signal, policy }: Surroundings): End | undefined {

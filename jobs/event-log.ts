@@ -5,7 +5,7 @@
  */
 import path from 'node:path';
 import pino from 'pino';
-import type { ErrorRecord } from '../spool/attempt.ts';
+import { type ErrorRecord, errorRecord } from '../spool/attempt.ts';
 import type { Spool } from '../spool/spool.ts';
 import { DailyFile } from './daily-file.ts';
 
@@ -66,7 +66,7 @@ export class EventLog {
     ];
     if (onLine) streams.push({ level, stream: { write: onLine } });
     this.#pino = pino(
-      { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
+      { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) }, serializers: { err: asRecord } },
       pino.multistream(streams),
     );
   }
@@ -93,3 +93,6 @@ export class EventLog {
     for (const file of this.#files) file.close();
   }
 }
+
+// Errors that a job's file keeps are records already; others become such.
+const asRecord = (error: unknown): unknown => (error instanceof Error ? errorRecord(error) : error);

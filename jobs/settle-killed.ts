@@ -11,7 +11,9 @@ import { timeoutError } from './stop.ts';
 
 /** Settles an attempt whose process is about to be killed, because it did not stop when it was told to. Never throws. */
 export function settleKilled(spool: Spool, settings: RunnerSettings, slot: string, posted: Posted, reason: 'cancelled' | 'timed-out'): void {
-  const log = new EventLog(spool, { level: settings.logLevel });
+  // The process dies before it could send them: its dispatcher finds the lines in the slot.
+  const lines = spool.disk.openAppend(spool.lines(slot));
+  const log = new EventLog(spool, { level: settings.logLevel, onLine: (line) => spool.disk.append(lines, line) });
   try {
     const read = readJob(spool, spool.claimed(slot, posted.name), posted.name);
     if (read.kind !== 'claimed') return;

@@ -65,6 +65,7 @@ function insist(request: Stop): void {
     request.termed = true;
     request.since = performance.now();
     platform.signalTree(process.pid, 'SIGTERM');
+    for (const pid of platform.processesWith('JOBSPOOL_SLOT', lease.slot)) platform.signal(pid, 'SIGTERM');
   } else if (request.termed && waited >= settings.killGraceMs) void kill(request);
 }
 

@@ -307,6 +307,7 @@ export class Dispatcher {
 
   #noteExit(slot: string | undefined, exit: RunnerExit): void {
     if (slot === undefined) return;
+    for (const line of (this.#spool.disk.read(this.#spool.lines(slot)) ?? '').split('\n')) if (line !== '') this.#options.onLine(`${line}\n`);
     const end = this.#stopping ? ({ kind: 'released' } as const) : endOfExit(slot, exit);
     for (const rescued of this.#rescuer.rescueSlot(slot, end)) this.#noteRescued(rescued);
   }

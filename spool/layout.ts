@@ -33,6 +33,7 @@ export function layout(dir: string) {
     output: (slot: string) => at('running', `${slot}.out`),
     progress: (slot: string) => at('running', `${slot}.progress`),
     result: (slot: string) => at('running', `${slot}.result`),
+    lines: (slot: string) => at('running', `${slot}.lines`),
 
     claimed: (slot: string, name: string) => at('running', slot, name),
     cancelMarker: (id: string) => at('cancel', id),

@@ -64,7 +64,8 @@ export function holderOfSlot(spool: Spool, slot: string): Holder | undefined {
 
 /** Removes what stands for a dead slot. Harmless when another process does the same. */
 export function forgetSlot(spool: Spool, slot: string): void {
-  for (const file of [spool.output(slot), spool.progress(slot), spool.result(slot), spool.holder(slot)]) spool.disk.remove(file);
+  const files = [spool.output(slot), spool.progress(slot), spool.result(slot), spool.lines(slot), spool.holder(slot)];
+  for (const file of files) spool.disk.remove(file);
   spool.disk.removeFolder(spool.slot(slot));
   spool.disk.removeFolder(spool.lock(slot));
 }
@@ -74,7 +75,7 @@ export function hostName(): string {
   return os.hostname().replace(/[^A-Za-z0-9.-]/g, '-').slice(0, 63) || 'host';
 }
 
-const SLOT_FILE = /\.(lock|holder|out|progress|result)$/;
+const SLOT_FILE = /\.(lock|holder|out|progress|result|lines)$/;
 /** Heartbeats are written this often; three may be late before anybody worries. */
 const beatsEvery = (staleMs: number) => Math.max(1_000, Math.min(5_000, Math.floor(staleMs / 4)));
 
