@@ -5,7 +5,7 @@
  */
 import type { Spool } from '../spool/spool.ts';
 import type { JobLogger } from './handler.ts';
-import { JobLog } from './job-log.ts';
+import type { JobLog } from './job-log.ts';
 
 let current: JobLog | undefined;
 

@@ -37,7 +37,10 @@ export async function runCommand(job: Job, command: readonly string[], params: R
     return stoppedEnd(around) ?? endOf(program, exit, around);
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error;
-    return { kind: 'refused', reason: `class "${job.request.class}" is on the allow-list, but its command "${program}" was not found (looked from ${around.allowlist.folder})` };
+    return {
+      kind: 'refused',
+      reason: `class "${job.request.class}" is on the allow-list, but its command "${program}" was not found (looked from ${around.allowlist.folder})`,
+    };
   } finally {
     stopping.forget();
     disk.remove(around.files.result);

@@ -4,7 +4,8 @@ import { RequestPolicy } from '../spool/request.ts';
 /** `warm`: the runner serves job after job. `fresh`: each attempt has a process of its own. */
 const Isolation = z.enum(['warm', 'fresh']);
 
-const isSchema = (value: unknown): value is z.ZodType => value instanceof z.ZodType || (typeof value === 'object' && value !== null && '_zod' in value);
+const isSchema = (value: unknown): value is z.ZodType =>
+  value instanceof z.ZodType || (typeof value === 'object' && value !== null && '_zod' in value);
 
 export const MethodPolicy = z.strictObject({
   ...RequestPolicy.shape,

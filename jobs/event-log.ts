@@ -66,7 +66,13 @@ export class EventLog {
     ];
     if (onLine) streams.push({ level, stream: { write: onLine } });
     this.#pino = pino(
-      { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) }, serializers: { err: asRecord } },
+      {
+        level,
+        base: null,
+        timestamp: pino.stdTimeFunctions.isoTime,
+        formatters: { level: (label) => ({ level: label }) },
+        serializers: { err: asRecord },
+      },
       pino.multistream(streams),
     );
   }

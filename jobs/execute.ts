@@ -91,7 +91,11 @@ const hasDelay = (thrown: unknown): thrown is { delayMs: number } => typeof (thr
 function namesOf(thrown: unknown): string[] {
   if (!(thrown instanceof Error)) return ['Error'];
   const names = [thrown.name];
-  for (let prototype = Object.getPrototypeOf(thrown); prototype && prototype !== Object.prototype; prototype = Object.getPrototypeOf(prototype)) {
+  for (
+    let prototype = Object.getPrototypeOf(thrown);
+    prototype && prototype !== Object.prototype;
+    prototype = Object.getPrototypeOf(prototype)
+  ) {
     names.push(String(prototype.constructor?.name));
   }
   const code = errnoOf(thrown);

@@ -106,7 +106,9 @@ function schemaOf(file: string, what: string, params: NonNullable<MethodPolicy['
   try {
     return z.fromJSONSchema(params as Parameters<typeof z.fromJSONSchema>[0]);
   } catch (error) {
-    throw new AllowlistError(`read the allow-list ${file}: the params of ${what} are no JSON Schema: ${messageOf(error)}`, { cause: error });
+    throw new AllowlistError(`read the allow-list ${file}: the params of ${what} are no JSON Schema: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }
 

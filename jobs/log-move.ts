@@ -1,5 +1,5 @@
-import { formatDuration } from '../spool/duration.ts';
 import type { Move } from '../spool/decide.ts';
+import { formatDuration } from '../spool/duration.ts';
 import { type AttemptSpan, attemptNumber, type End, type Job } from '../spool/job.ts';
 import type { EventFields, EventLog } from './event-log.ts';
 
@@ -15,7 +15,11 @@ export function logMove(log: EventLog, job: Job, end: End, move: Move, span: Att
       return log.event('completed', fields, `completed ${took}`);
     case 'retrying': {
       const runAt = new Date(move.runAt).toISOString();
-      return log.event('retrying', { ...fields, outcome: move.outcome, runAt, ...err }, `attempt ${fields.attempt} ${move.outcome} ${took}, next at ${runAt}${why}`);
+      return log.event(
+        'retrying',
+        { ...fields, outcome: move.outcome, runAt, ...err },
+        `attempt ${fields.attempt} ${move.outcome} ${took}, next at ${runAt}${why}`,
+      );
     }
     case 'failed':
       return log.event('failed', { ...fields, outcome: move.outcome, reason: move.why, ...err }, `failed ${took}, ${move.why}${why}`);
@@ -26,7 +30,11 @@ export function logMove(log: EventLog, job: Job, end: End, move: Move, span: Att
     case 'pending':
       return move.runAt === undefined
         ? log.event('released', fields, `released ${took}, it will run again`)
-        : log.event('snoozed', { ...fields, runAt: new Date(move.runAt).toISOString() }, `put off ${took} until ${new Date(move.runAt).toISOString()}`);
+        : log.event(
+            'snoozed',
+            { ...fields, runAt: new Date(move.runAt).toISOString() },
+            `put off ${took} until ${new Date(move.runAt).toISOString()}`,
+          );
   }
 }
 

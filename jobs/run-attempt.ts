@@ -1,10 +1,11 @@
 /** One proposed job, from claim to settled. */
+import { cancelClaimed } from '../spool/cancel.ts';
 import { claim } from '../spool/claim.ts';
 import { decide, type Move } from '../spool/decide.ts';
 import { parseJobName } from '../spool/filename.ts';
 import { type AttemptSpan, attemptNumber, type End, type Job, jobOf } from '../spool/job.ts';
 import { type Ledger, ledgerLine } from '../spool/ledger.ts';
-import { cancelClaimed, clearCancel, isCancelRequested } from '../spool/marker.ts';
+import { clearCancel, isCancelRequested } from '../spool/marker.ts';
 import { platform } from '../spool/platform.ts';
 import { settle } from '../spool/settle.ts';
 import type { Spool } from '../spool/spool.ts';
@@ -149,7 +150,15 @@ function rejectSpoilt(bench: Bench, name: string, reason: string): Settlement {
   const parsed = parseJobName(name);
   const job = jobOf(name, { class: '', method: '', params: [] });
   const now = Date.now();
-  const settled = settle(bench.spool, bench.slot, job, { kind: 'refused', reason }, { to: 'rejected', reason }, { startedAt: now, finishedAt: now, runner: bench.slot }, now);
+  const settled = settle(
+    bench.spool,
+    bench.slot,
+    job,
+    { kind: 'refused', reason },
+    { to: 'rejected', reason },
+    { startedAt: now, finishedAt: now, runner: bench.slot },
+    now,
+  );
   bench.log.event('rejected', { id: parsed?.id, file: settled?.name ?? name, reason }, `rejected: ${reason}`);
   return { name, to: 'rejected' };
 }

@@ -1,11 +1,11 @@
+import { requestCancel } from '../spool/marker.ts';
+import type { JobStatus } from '../spool/query.ts';
+import * as query from '../spool/query.ts';
 import type { Spool } from '../spool/spool.ts';
 import { DEFAULT_DIR, type Durability, openSpool } from '../spool/spool.ts';
-import { requestCancel } from '../spool/marker.ts';
-import * as query from '../spool/query.ts';
-import type { JobStatus } from '../spool/query.ts';
 import { type Submission, type SubmitOptions, submit } from '../spool/submit.ts';
-import * as waiting from '../spool/wait.ts';
 import type { WaitOptions } from '../spool/wait.ts';
+import * as waiting from '../spool/wait.ts';
 
 /** A handler class: anything that `new` makes an object of. */
 // biome-ignore lint/suspicious/noExplicitAny: the parameters of a constructor that is only named, never called, here
@@ -18,17 +18,21 @@ export type MethodOf<C extends HandlerClass> = {
 }[keyof InstanceType<C>] &
   string;
 
-// biome-ignore lint/suspicious/noExplicitAny: see above
-type ArgumentsOf<C extends HandlerClass, M> = M extends keyof InstanceType<C> ? (InstanceType<C>[M] extends (...args: infer A) => any ? A : never) : never;
+type ArgumentsOf<C extends HandlerClass, M> = M extends keyof InstanceType<C>
+  ? InstanceType<C>[M] extends (...args: infer A) => unknown
+    ? A
+    : never
+  : never;
 
 /** What a method may be given: its arguments as an array, or, where it takes one object, that object. */
-export type ParamsOf<C extends HandlerClass, M> = ArgumentsOf<C, M> extends [infer Only]
-  ? Only extends readonly unknown[]
-    ? [Only]
-    : Only extends object
-      ? [Only] | Only
-      : [Only]
-  : Readonly<ArgumentsOf<C, M>>;
+export type ParamsOf<C extends HandlerClass, M> =
+  ArgumentsOf<C, M> extends [infer Only]
+    ? Only extends readonly unknown[]
+      ? [Only]
+      : Only extends object
+        ? [Only] | Only
+        : [Only]
+    : Readonly<ArgumentsOf<C, M>>;
 
 /** Which spool, beside what `SubmitOptions` say of the job. */
 export type SpoolChoice = {
@@ -41,7 +45,8 @@ export type SpoolChoice = {
 export type RunOptions = SubmitOptions & SpoolChoice;
 
 /** The params may be left out exactly where the method can be called without any. */
-type Rest<C extends HandlerClass, M> = [] extends ArgumentsOf<C, M> ? [params?: ParamsOf<C, M>, options?: RunOptions] : [params: ParamsOf<C, M>, options?: RunOptions];
+type Rest<C extends HandlerClass, M> =
+  [] extends ArgumentsOf<C, M> ? [params?: ParamsOf<C, M>, options?: RunOptions] : [params: ParamsOf<C, M>, options?: RunOptions];
 
 /**
  * Enqueues a job and returns its id. When the promise resolves, the job is acknowledged: it will run, whatever crashes. Only the
@@ -52,9 +57,18 @@ type Rest<C extends HandlerClass, M> = [] extends ArgumentsOf<C, M> ? [params?: 
  *
  *     const id = await runBackgroundJob(ExampleJob, 'execute', ['Sample Data'], { priority: 8, delay: 60, retries: 3 })
  */
-export async function runBackgroundJob<C extends HandlerClass, M extends MethodOf<C>>(Class: C, method: M, ...rest: Rest<C, M>): Promise<string>;
+export async function runBackgroundJob<C extends HandlerClass, M extends MethodOf<C>>(
+  Class: C,
+  method: M,
+  ...rest: Rest<C, M>
+): Promise<string>;
 export async function runBackgroundJob<C extends HandlerClass>(Class: 'handle' extends MethodOf<C> ? C : never): Promise<string>;
-export async function runBackgroundJob(className: string, method?: string, params?: unknown[] | Record<string, unknown>, options?: RunOptions): Promise<string>;
+export async function runBackgroundJob(
+  className: string,
+  method?: string,
+  params?: unknown[] | Record<string, unknown>,
+  options?: RunOptions,
+): Promise<string>;
 export async function runBackgroundJob(
   handler: HandlerClass | string,
   method?: string,

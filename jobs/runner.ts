@@ -36,7 +36,11 @@ let reporting: NodeJS.Timeout | undefined;
 let working = false;
 
 const board = new Board();
-const watchdog = new Worker(sibling('watchdog', import.meta.url), { workerData: { settings, memory: board.memory }, stdout: false, stderr: false });
+const watchdog = new Worker(sibling('watchdog', import.meta.url), {
+  workerData: { settings, memory: board.memory },
+  stdout: false,
+  stderr: false,
+});
 const slotReady = new Promise<string>((resolve, reject) => {
   watchdog.once('error', reject);
   watchdog.once('message', (message: FromWatchdog) => (message.kind === 'leased' ? resolve(message.slot) : undefined));

@@ -5,12 +5,18 @@ import { settle } from '../spool/settle.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Posted } from './board.ts';
 import { EventLog } from './event-log.ts';
-import type { RunnerSettings } from './messages.ts';
 import { logMove } from './log-move.ts';
+import type { RunnerSettings } from './messages.ts';
 import { timeoutError } from './stop.ts';
 
 /** Settles an attempt whose process is about to be killed, because it did not stop when it was told to. Never throws. */
-export function settleKilled(spool: Spool, settings: RunnerSettings, slot: string, posted: Posted, reason: 'cancelled' | 'timed-out'): void {
+export function settleKilled(
+  spool: Spool,
+  settings: RunnerSettings,
+  slot: string,
+  posted: Posted,
+  reason: 'cancelled' | 'timed-out',
+): void {
   // The process dies before it could send them: its dispatcher finds the lines in the slot.
   const lines = spool.disk.openAppend(spool.lines(slot));
   const log = new EventLog(spool, { level: settings.logLevel, onLine: (line) => spool.disk.append(lines, line) });
@@ -18,7 +24,8 @@ export function settleKilled(spool: Spool, settings: RunnerSettings, slot: strin
     const read = readJob(spool, spool.claimed(slot, posted.name), posted.name);
     if (read.kind !== 'claimed') return;
     const finishedAt = Date.now();
-    const end: End = reason === 'cancelled' ? { kind: 'cancelled' } : { kind: 'timed-out', error: timeoutError(posted.policy.timeoutMs, true) };
+    const end: End =
+      reason === 'cancelled' ? { kind: 'cancelled' } : { kind: 'timed-out', error: timeoutError(posted.policy.timeoutMs, true) };
     const move = decide(read.job, end, posted.policy, finishedAt, Math.random);
     if (move.to === 'completed') return;
     const span = { startedAt: posted.startedAt, finishedAt, runner: slot };

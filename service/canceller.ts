@@ -1,6 +1,7 @@
 import type { EventLog } from '../jobs/event-log.ts';
 import { jobFields } from '../jobs/log-move.ts';
-import { cancelRequests, cancelWaiting, clearCancel } from '../spool/marker.ts';
+import { cancelWaiting } from '../spool/cancel.ts';
+import { cancelRequests, clearCancel } from '../spool/marker.ts';
 import { jobStatus, locate } from '../spool/query.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Backlog } from './backlog.ts';

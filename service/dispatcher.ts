@@ -23,8 +23,8 @@ import { Canceller } from './canceller.ts';
 import type { Config } from './config.ts';
 import { leaderOf, orphanedRunners } from './leader.ts';
 import { endOfExit, Rescuer } from './rescuer.ts';
-import type { RunnerExit } from './runner-process.ts';
 import { RunnerPool } from './runner-pool.ts';
+import type { RunnerExit } from './runner-process.ts';
 import { WaitingScan } from './waiting-scan.ts';
 
 export type DispatcherOptions = {
@@ -97,7 +97,14 @@ export class Dispatcher {
     });
     const own = this.#lease.slot;
     this.#pool = this.#makePool(own);
-    this.#rescuer = new Rescuer({ spool: this.#spool, own, allowlist, policy: this.#config.policy, log: this.log, liveness: this.#liveness });
+    this.#rescuer = new Rescuer({
+      spool: this.#spool,
+      own,
+      allowlist,
+      policy: this.#config.policy,
+      log: this.log,
+      liveness: this.#liveness,
+    });
     this.#lookAfterSlots();
     if (this.#config.watch === 'events') {
       this.#doorbell = new Doorbell(this.#spool, {
@@ -127,7 +134,9 @@ export class Dispatcher {
   /** Whether nothing is due, being accepted, or running here: what waits, waits for its time. */
   get isIdle(): boolean {
     if (this.#looking || this.#backlog.hasReady || this.#pool.proposedCount > 0) return false;
-    return this.#intake.unfinished === 0 && !this.#canceller.isWaiting && this.#intake.names().length === 0 && this.#readRunningIds().size === 0;
+    return (
+      this.#intake.unfinished === 0 && !this.#canceller.isWaiting && this.#intake.names().length === 0 && this.#readRunningIds().size === 0
+    );
   }
 
   /**
@@ -269,8 +278,13 @@ export class Dispatcher {
     if (this.#obstacle === before) return;
     if (this.#obstacle) this.#pool.takeBackAll();
     if (this.#obstacle === 'disk-low') {
-      this.log.error(`only ${Math.round(free / 1_048_576)} MiB are free at ${this.#spool.root}, less than JOBSPOOL_MIN_FREE: nothing is accepted or claimed until there is more`);
-    } else this.log.info(this.#obstacle === 'paused' ? `paused: nothing new is claimed until ${this.#spool.paused} is removed` : 'jobs are claimed again');
+      this.log.error(
+        `only ${Math.round(free / 1_048_576)} MiB are free at ${this.#spool.root}, less than JOBSPOOL_MIN_FREE: nothing is accepted or claimed until there is more`,
+      );
+    } else
+      this.log.info(
+        this.#obstacle === 'paused' ? `paused: nothing new is claimed until ${this.#spool.paused} is removed` : 'jobs are claimed again',
+      );
   }
 
   #propose(): void {
@@ -307,7 +321,8 @@ export class Dispatcher {
 
   #noteExit(slot: string | undefined, exit: RunnerExit): void {
     if (slot === undefined) return;
-    for (const line of (this.#spool.disk.read(this.#spool.lines(slot)) ?? '').split('\n')) if (line !== '') this.#options.onLine(`${line}\n`);
+    for (const line of (this.#spool.disk.read(this.#spool.lines(slot)) ?? '').split('\n'))
+      if (line !== '') this.#options.onLine(`${line}\n`);
     const end = this.#stopping ? ({ kind: 'released' } as const) : endOfExit(slot, exit);
     for (const rescued of this.#rescuer.rescueSlot(slot, end)) this.#noteRescued(rescued);
   }
@@ -332,4 +347,3 @@ export class Dispatcher {
     if (Object.values(pruned).some((count) => count > 0)) this.log.info('removed what was older than its retention', pruned);
   }
 }
-

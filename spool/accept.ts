@@ -65,7 +65,8 @@ export class Intake {
     if (file.kind === 'not-a-file') return this.#reject(name, parsed, `expected a regular file, got ${file.what}`);
     if (file.kind === 'unreadable') return this.#later(name, parsed, 'unreadable', clock, `the file cannot be read: ${file.reason}`);
     const looks = `${file.size} ${file.mtimeMs}`;
-    if (file.kind === 'too-large') return this.#later(name, parsed, looks, clock, `expected at most ${MAX_BODY_BYTES} bytes, got ${file.size}`);
+    if (file.kind === 'too-large')
+      return this.#later(name, parsed, looks, clock, `expected at most ${MAX_BODY_BYTES} bytes, got ${file.size}`);
     if (file.kind === 'not-utf8') return this.#later(name, parsed, looks, clock, 'the body is not UTF-8');
     if (parsed.kind === 'invalid') return this.#reject(name, parsed, parsed.reason);
     const body = parseRequest(file.text);
@@ -76,7 +77,8 @@ export class Intake {
 
   #admit(name: string, parsed: RequestName & { kind: 'request' }, request: Request, now: number): Accepted {
     const id = parsed.id ?? makeId(now);
-    if (this.#rules.isLive(id)) return this.#reject(name, parsed, `duplicate: a job with the id "${id}" is already waiting or running`, request);
+    if (this.#rules.isLive(id))
+      return this.#reject(name, parsed, `duplicate: a job with the id "${id}" is already waiting or running`, request);
     const refusal = this.#rules.refusal(request);
     if (refusal) return this.#reject(name, parsed, refusal, request);
     const job = jobOf(this.#freeName(id, parsed, now), request);
@@ -106,7 +108,12 @@ export class Intake {
   #reject(name: string, parsed: RequestName, reason: string, request?: Request): Accepted {
     this.#unfinished.delete(name);
     const id = parsed.kind === 'request' ? parsed.id : undefined;
-    const moved = reject(this.#spool, `${this.#spool.incoming}/${name}`, name, { reason, id, class: request?.class, method: request?.method });
+    const moved = reject(this.#spool, `${this.#spool.incoming}/${name}`, name, {
+      reason,
+      id,
+      class: request?.class,
+      method: request?.method,
+    });
     return moved ? { kind: 'rejected', name: moved, id, reason, request } : { kind: 'none' };
   }
 }

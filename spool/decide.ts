@@ -61,10 +61,12 @@ function afterFailure(job: Job, end: End & { kind: 'failed' | 'timed-out' }, pol
 function exclusion(names: readonly string[], policy: Policy): string | undefined {
   const hit = policy.noRetryOn?.find((name) => names.includes(name));
   if (hit) return `${hit} is in the method's noRetryOn`;
-  if (policy.retryOn && !policy.retryOn.some((name) => names.includes(name))) return `${names[0] ?? 'the error'} is not in the method's retryOn`;
+  if (policy.retryOn && !policy.retryOn.some((name) => names.includes(name)))
+    return `${names[0] ?? 'the error'} is not in the method's retryOn`;
   return undefined;
 }
 
 const isSpent = (job: Job, policy: Policy): boolean => (job.request.spent ?? 0) >= policy.retries;
 
-const spentWords = (policy: Policy): string => (policy.retries === 0 ? 'it has no retries' : `its ${policy.retries} ${policy.retries === 1 ? 'retry is' : 'retries are'} spent`);
+const spentWords = (policy: Policy): string =>
+  policy.retries === 0 ? 'it has no retries' : `its ${policy.retries} ${policy.retries === 1 ? 'retry is' : 'retries are'} spent`;

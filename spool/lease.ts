@@ -2,29 +2,29 @@
  * A slot and the lease on it. A process that claims jobs holds `running/<slot>.lock` (proper-lockfile: a folder whose
  * time is its heartbeat) and says in `running/<slot>.holder` who it is. A slot belongs to one process for ever: its name is
  * never used again, so nobody who comes late can mistake a new holder for the dead one.
+ *
+ * The watchdog thread of every runner loads this module, so it imports little.
  */
 import os from 'node:os';
 import lockfile from 'proper-lockfile';
-import { z } from 'zod';
 import { platform } from './platform.ts';
 import { replaceFile, type Spool } from './spool.ts';
 
-const Holder = z.object({
-  kind: z.enum(['runner', 'dispatcher']),
-  slot: z.string(),
-  host: z.string(),
-  pid: z.int(),
-  /** When the process started, in its system's own unit: with the pid, one process and no other. */
-  processStart: z.string(),
-  bootId: z.string(),
-  pidNamespace: z.string(),
-  since: z.iso.datetime(),
-  /** A runner's dispatcher; how a later dispatcher knows that a runner is orphaned. */
-  dispatcher: z.string().optional(),
-});
-
 /** Who holds a slot, and how to prove that it is dead. */
-export type Holder = z.infer<typeof Holder>;
+export type Holder = {
+  kind: 'runner' | 'dispatcher';
+  slot: string;
+  host: string;
+  pid: number;
+  /** When the process started, in its system's own unit: with the pid, one process and no other. */
+  processStart: string;
+  bootId: string;
+  pidNamespace: string;
+  /** ISO 8601 UTC. */
+  since: string;
+  /** A runner's dispatcher; how a later dispatcher knows that a runner is orphaned. */
+  dispatcher?: string;
+};
 
 export type Lease = {
   slot: string;
@@ -55,11 +55,12 @@ export function slots(spool: Spool): string[] {
   return [...new Set(names.map((name) => name.replace(SLOT_FILE, '')))];
 }
 
-/** Who holds a slot; undefined when nobody says so. */
+/** Who holds a slot; undefined when nobody says so, or not in a way that could be understood. */
 export function holderOfSlot(spool: Spool, slot: string): Holder | undefined {
-  const text = spool.disk.read(spool.holder(slot));
-  const parsed = text === undefined ? undefined : Holder.safeParse(parseJson(text));
-  return parsed?.success ? parsed.data : undefined;
+  const holder = parseJson(spool.disk.read(spool.holder(slot)) ?? '') as Partial<Holder> | null | undefined;
+  const texts = [holder?.host, holder?.processStart, holder?.bootId, holder?.pidNamespace, holder?.since];
+  const isWhole = Number.isInteger(holder?.pid) && texts.every((text) => typeof text === 'string');
+  return isWhole ? ({ ...holder, slot } as Holder) : undefined;
 }
 
 /** Removes what stands for a dead slot. Harmless when another process does the same. */
@@ -72,7 +73,12 @@ export function forgetSlot(spool: Spool, slot: string): void {
 
 /** This machine's name as it stands in slots: letters, digits, dots and hyphens. */
 export function hostName(): string {
-  return os.hostname().replace(/[^A-Za-z0-9.-]/g, '-').slice(0, 63) || 'host';
+  return (
+    os
+      .hostname()
+      .replace(/[^A-Za-z0-9.-]/g, '-')
+      .slice(0, 63) || 'host'
+  );
 }
 
 const SLOT_FILE = /\.(lock|holder|out|progress|result|lines)$/;

@@ -38,9 +38,7 @@ export class Liveness {
   }
 
   #isOurs(holder: Holder): boolean {
-    return (
-      holder.host === hostName() && holder.bootId === this.#platform.bootId() && holder.pidNamespace === this.#platform.pidNamespace()
-    );
+    return holder.host === hostName() && holder.bootId === this.#platform.bootId() && holder.pidNamespace === this.#platform.pidNamespace();
   }
 
   #runs(holder: Holder): boolean {

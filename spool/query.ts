@@ -104,7 +104,16 @@ export function statusAt(spool: Spool, place: Place, now = Date.now()): JobStatu
 
 /** How many jobs are in each state. Reads names, and counts the ledger's lines. */
 export function countByState(spool: Spool, now = Date.now()): Record<State, number> {
-  const counts: Record<State, number> = { scheduled: 0, pending: 0, running: 0, retrying: 0, completed: 0, failed: 0, cancelled: 0, rejected: 0 };
+  const counts: Record<State, number> = {
+    scheduled: 0,
+    pending: 0,
+    running: 0,
+    retrying: 0,
+    completed: 0,
+    failed: 0,
+    cancelled: 0,
+    rejected: 0,
+  };
   for (const state of Object.keys(counts) as State[]) {
     if (state === 'completed') for (const _line of completedLines(spool)) counts.completed += 1;
     else for (const _place of places(spool, state, now)) counts[state] += 1;

@@ -66,7 +66,8 @@ export function checkRequest(value: unknown): ParsedRequest {
     return { ok: false, unfinished: false, reason: `expected a JSON object such as {"class":"ExampleJob"}, got ${kindOf(value)}` };
   }
   const result = Request.safeParse(value);
-  if (!result.success) return { ok: false, unfinished: false, reason: result.error.issues.map((issue) => sentence(issue, value)).join('; ') };
+  if (!result.success)
+    return { ok: false, unfinished: false, reason: result.error.issues.map((issue) => sentence(issue, value)).join('; ') };
   // zod copies records key by key, and a key "__proto__" would be lost on the way: the params stay as they were parsed.
   if ('params' in value) result.data.params = value.params as Request['params'];
   return { ok: true, request: result.data };

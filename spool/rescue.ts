@@ -38,7 +38,9 @@ export function rescue(spool: Spool, dead: string, own: string, options: RescueO
   const left = leftovers(spool, own).filter(({ name }) => !moved.has(name));
   const recorded = recordedIn(spool, dead, left);
   for (const name of recorded) spool.disk.remove(spool.claimed(own, name));
-  const rescued = left.filter(({ name }) => !recorded.has(name)).flatMap((leftover) => settleLeftover(spool, dead, own, leftover, options) ?? []);
+  const rescued = left
+    .filter(({ name }) => !recorded.has(name))
+    .flatMap((leftover) => settleLeftover(spool, dead, own, leftover, options) ?? []);
   spool.disk.removeFolder(spool.slot(own));
   forgetSlot(spool, dead);
   return rescued;
@@ -56,7 +58,13 @@ function leftovers(spool: Spool, slot: string): Leftover[] {
   });
 }
 
-function settleLeftover(spool: Spool, dead: string, own: string, { name, claimedAt }: Leftover, options: RescueOptions): Rescued | undefined {
+function settleLeftover(
+  spool: Spool,
+  dead: string,
+  own: string,
+  { name, claimedAt }: Leftover,
+  options: RescueOptions,
+): Rescued | undefined {
   const claimed = readJob(spool, spool.claimed(own, name), name);
   if (claimed.kind !== 'claimed') {
     const reason = claimed.kind === 'spoilt' ? claimed.reason : 'its file cannot be read';

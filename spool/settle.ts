@@ -17,7 +17,15 @@ export type Settled = { move: Move; attempt?: Attempt; name: string };
  * file is removed, then the new one is renamed to its place. A crash between any two steps leaves exactly one of them to
  * believe: the bound file where there is one, as `finishMoves` does. (`=` is in no job's name.)
  */
-export function settle(spool: Spool, slot: string, job: Job, end: End, move: Exclude<Move, { to: 'completed' }>, span: AttemptSpan, writtenAt: number): Settled | undefined {
+export function settle(
+  spool: Spool,
+  slot: string,
+  job: Job,
+  end: End,
+  move: Exclude<Move, { to: 'completed' }>,
+  span: AttemptSpan,
+  writtenAt: number,
+): Settled | undefined {
   const file = spool.claimed(slot, job.name);
   if (move.to === 'rejected') {
     const { class: className, method } = job.request;

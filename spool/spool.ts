@@ -65,7 +65,10 @@ function checkVersion(spool: Spool): void {
   if (found === undefined) return;
   const version = Number(found.trim());
   if (version === SPOOL_VERSION) return;
-  const what = Number.isInteger(version) && version > SPOOL_VERSION ? 'was written by a newer Jobspool: upgrade this one' : 'is damaged: restore the file';
+  const what =
+    Number.isInteger(version) && version > SPOOL_VERSION
+      ? 'was written by a newer Jobspool: upgrade this one'
+      : 'is damaged: restore the file';
   throw new SpoolError(
     'SPOOL_VERSION',
     `open the spool ${spool.root}: expected version ${SPOOL_VERSION} in ${spool.version}, got ${JSON.stringify(found.trim())}; the spool ${what}. Nothing was changed.`,
@@ -88,6 +91,7 @@ function checkOneFileSystem(spool: Spool): void {
 
 function accessError(spool: Spool, error: unknown): SpoolError {
   const who = process.getuid ? ` as uid ${process.getuid()}, gid ${process.getgid?.()}` : '';
-  const fix = errnoOf(error) === 'EROFS' ? 'Mount it writable.' : 'Give that user or group read, write and enter permission (chown or chmod g+rwx).';
+  const fix =
+    errnoOf(error) === 'EROFS' ? 'Mount it writable.' : 'Give that user or group read, write and enter permission (chown or chmod g+rwx).';
   return new SpoolError('SPOOL_ACCESS', `open the spool ${spool.root}${who}: ${messageOf(error)}. ${fix}`, { cause: error });
 }

@@ -14,7 +14,9 @@ export type Steered = { kind: 'done'; from: State } | { kind: 'unknown' } | { ki
  * Retrying and scheduled ones: the same file with a run-at of now.
  */
 export function retry(spool: Spool, id: string, now = Date.now()): Steered {
-  return steer(spool, id, 'retry', now, (place) => (place.state === 'retrying' || place.state === 'scheduled' ? bringForward(spool, place, now) : resubmit(spool, place)));
+  return steer(spool, id, 'retry', now, (place) =>
+    place.state === 'retrying' || place.state === 'scheduled' ? bringForward(spool, place, now) : resubmit(spool, place),
+  );
 }
 
 /** Deletes a job that does not run: `rm pending/<name>`. Completed ones leave the ledger by age alone. */

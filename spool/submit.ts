@@ -18,7 +18,11 @@ export type SubmitOptions = RequestPolicy & {
 };
 
 /** What to run. */
-export type Submission = { class: string; method?: string | undefined; params?: unknown[] | Record<string, unknown> | undefined } & SubmitOptions;
+export type Submission = {
+  class: string;
+  method?: string | undefined;
+  params?: unknown[] | Record<string, unknown> | undefined;
+} & SubmitOptions;
 
 /** A request as a file, not yet written. */
 type Draft = { id: string; name: string; text: string; priority: number };
@@ -57,7 +61,9 @@ function bodyText(body: object, which: string): string {
   const parsed = checkRequest(JSON.parse(text));
   if (!parsed.ok) throw invalid(`${which}${parsed.reason}`);
   if (Buffer.byteLength(text) > MAX_BODY_BYTES) {
-    throw invalid(`${which}expected a body of at most ${MAX_BODY_BYTES} bytes, got ${Buffer.byteLength(text)}: put large input into a file and pass its path`);
+    throw invalid(
+      `${which}expected a body of at most ${MAX_BODY_BYTES} bytes, got ${Buffer.byteLength(text)}: put large input into a file and pass its path`,
+    );
   }
   return `${text}\n`;
 }
@@ -78,7 +84,8 @@ function runAtText(delay: Duration | undefined, at: Date | string | undefined, n
   }
   if (at === undefined) return 'now';
   const time = new Date(at).getTime();
-  if (Number.isNaN(time)) throw new SpoolError('INVALID_RUN_AT', `${which}at: expected a time such as 2026-11-22T10:15:00Z, got ${JSON.stringify(at)}`);
+  if (Number.isNaN(time))
+    throw new SpoolError('INVALID_RUN_AT', `${which}at: expected a time such as 2026-11-22T10:15:00Z, got ${JSON.stringify(at)}`);
   return formatRunAt(time);
 }
 

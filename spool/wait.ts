@@ -39,5 +39,8 @@ export async function waitForJob(spool: Spool, id: string, { timeout, onStatus, 
 const pauseAfter = (lookMs: number): number => Math.min(2_000, Math.max(25, lookMs * 10));
 
 function timedOut(id: string, limit: number, status: JobStatus | undefined): SpoolError {
-  return new SpoolError('WAIT_TIMEOUT', `wait for ${id}: not over after ${formatDuration(limit)}, it is ${status?.state ?? 'unknown'}; the job goes on`);
+  return new SpoolError(
+    'WAIT_TIMEOUT',
+    `wait for ${id}: not over after ${formatDuration(limit)}, it is ${status?.state ?? 'unknown'}; the job goes on`,
+  );
 }
