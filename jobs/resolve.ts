@@ -14,7 +14,7 @@ type ModuleEntry = Extract<AllowlistEntry, { module: string }>;
  */
 export async function resolveHandler(folder: string, className: string, method: string, entry: ModuleEntry): Promise<Resolved> {
   const file = path.resolve(folder, entry.module);
-  const module = await load(file);
+  const module = loaded.get(file) ?? (await load(file));
   if (!module) return { ok: false, reason: `class "${className}" is on the allow-list, but its module ${file} does not exist` };
   const exported = entry.export ?? className;
   const Class = Object.hasOwn(module, exported) ? module[exported] : undefined;
@@ -30,10 +30,15 @@ export async function resolveHandler(folder: string, className: string, method: 
 
 type Module = Record<string, unknown>;
 
+// Asking the module system again for each job would cost more than a short job does.
+const loaded = new Map<string, Module>();
+
 async function load(file: string): Promise<Module | undefined> {
   const url = pathToFileURL(file).href;
   try {
-    return (await import(url)) as Module;
+    const module = (await import(url)) as Module;
+    loaded.set(file, module);
+    return module;
   } catch (error) {
     // The module itself is missing; when it is there and imports one that is missing, that is an error of the job.
     if (errnoOf(error) === 'ERR_MODULE_NOT_FOUND' && isAbout(error as Error, url, file)) return undefined;

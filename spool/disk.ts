@@ -17,7 +17,7 @@ export type Inspected =
   | { kind: 'unreadable'; reason: string }
   | { kind: 'missing' };
 
-export type FileFacts = { size: number; mtimeMs: number; ctimeMs: number; ino: number; dev: number; isFile: boolean };
+export type FileFacts = { size: number; mtimeMs: number; ctimeMs: number; ino: number; isFile: boolean };
 
 export type Disk = typeof disk;
 
@@ -60,7 +60,12 @@ export const disk = {
 
   facts(file: string): FileFacts | undefined {
     const stat = fs.lstatSync(file, { throwIfNoEntry: false });
-    return stat && { size: stat.size, mtimeMs: stat.mtimeMs, ctimeMs: stat.ctimeMs, ino: stat.ino, dev: stat.dev, isFile: stat.isFile() };
+    return stat && { size: stat.size, mtimeMs: stat.mtimeMs, ctimeMs: stat.ctimeMs, ino: stat.ino, isFile: stat.isFile() };
+  },
+
+  /** The file system that a folder is on; a link is followed. */
+  deviceOf(folder: string): number {
+    return fs.statSync(folder).dev;
   },
 
   exists(file: string): boolean {

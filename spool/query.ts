@@ -43,14 +43,16 @@ export type JobStatus = {
 
 /** Folders that hold one file per job, in the order in which jobs move: one that moves while we look is not missed. */
 const FOLDERS = ['incoming', 'pending', 'retrying'] as const;
-const FINAL_FOLDERS = ['failed', 'cancelled', 'rejected'] as const;
 
-/** What the spool says of a job; undefined for an id it does not know. `now` in milliseconds since the epoch. */
+/**
+ * What the spool says of a job; undefined for an id it does not know. An id may be used again: a live job counts before one that is
+ * over, the one that ended last before earlier ones, and a request that was rejected (a duplicate, say) last.
+ */
 export function jobStatus(spool: Spool, id: string, now = Date.now()): JobStatus | undefined {
   // A job may move on between finding and reading it: then it is found again where it went.
   for (let tries = 0; tries < 5; tries++) {
-    const place = locate(spool, id, now);
-    const status = place ? statusAt(spool, place, now) : completedStatus(spool, id);
+    const live = locateLive(spool, id, now);
+    const status = live ? statusAt(spool, live, now) : endedStatus(spool, id, now);
     if (status) return status;
   }
   return undefined;
@@ -58,11 +60,7 @@ export function jobStatus(spool: Spool, id: string, now = Date.now()): JobStatus
 
 /** Where a live, failed, cancelled or rejected job is; undefined when no file is its. */
 export function locate(spool: Spool, id: string, now = Date.now()): Place | undefined {
-  for (const folder of FOLDERS) {
-    const found = spool.disk.names(spool[folder]).find((name) => idIn(folder, name) === id);
-    if (found) return placeOf(spool, folder, found, now);
-  }
-  return runningPlaces(spool).find(({ name }) => parseJobName(name)?.id === id) ?? locateFinal(spool, id, now);
+  return locateLive(spool, id, now) ?? locateIn(spool, ['failed', 'cancelled'], id, now) ?? locateIn(spool, ['rejected'], id, now);
 }
 
 /** Every place in a state, in no order; completed jobs have none (see `completedLines`). */
@@ -159,21 +157,33 @@ const FOLDERS_OF = {
   rejected: ['rejected'],
 } as const satisfies Record<State, readonly Folder[]>;
 
-type Folder = (typeof FOLDERS)[number] | (typeof FINAL_FOLDERS)[number];
+type Folder = (typeof FOLDERS)[number] | 'failed' | 'cancelled' | 'rejected';
 
-function locateFinal(spool: Spool, id: string, now: number): Place | undefined {
-  for (const folder of FINAL_FOLDERS) {
+function locateLive(spool: Spool, id: string, now: number): Place | undefined {
+  for (const folder of FOLDERS) {
+    const found = spool.disk.names(spool[folder]).find((name) => idIn(folder, name) === id);
+    if (found) return placeOf(spool, folder, found, now);
+  }
+  return runningPlaces(spool).find(({ name }) => parseJobName(name)?.id === id);
+}
+
+function locateIn(spool: Spool, folders: readonly Folder[], id: string, now: number): Place | undefined {
+  for (const folder of folders) {
     const names = spool.disk.names(spool[folder]).filter((name) => !name.endsWith(REASON) && idIn(folder, name) === id);
-    // The same id may have ended more than once: the last one counts.
     const latest = names.sort().at(-1);
     if (latest) return placeOf(spool, folder, latest, now);
   }
   return undefined;
 }
 
-function completedStatus(spool: Spool, id: string): JobStatus | undefined {
+function endedStatus(spool: Spool, id: string, now: number): JobStatus | undefined {
+  const places = (['failed', 'cancelled'] as const).flatMap((folder) => locateIn(spool, [folder], id, now) ?? []);
   const line = findCompleted(spool, id);
-  return line && statusOfLine(line);
+  const ended = [...places.flatMap((place) => statusAt(spool, place, now) ?? []), ...(line ? [statusOfLine(line)] : [])];
+  const last = ended.sort((a, b) => ((a.finishedAt ?? '') < (b.finishedAt ?? '') ? 1 : -1))[0];
+  if (last) return last;
+  const rejected = locateIn(spool, ['rejected'], id, now);
+  return rejected && statusAt(spool, rejected, now);
 }
 
 function lastLine(text: string, start: string): LedgerLine | undefined {

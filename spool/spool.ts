@@ -80,8 +80,9 @@ function writeVersion(spool: Spool): void {
 }
 
 function checkOneFileSystem(spool: Spool): void {
-  const home = spool.disk.facts(spool.tmp)?.dev;
-  const moved = FOLDERS.find((folder) => folder !== 'logs' && folder !== 'jobLogs' && spool.disk.facts(spool[folder])?.dev !== home);
+  const home = spool.disk.deviceOf(spool.tmp);
+  // Logs are only appended to: they may be elsewhere.
+  const moved = FOLDERS.find((folder) => folder !== 'logs' && folder !== 'jobLogs' && spool.disk.deviceOf(spool[folder]) !== home);
   if (!moved) return;
   throw new SpoolError(
     'SPOOL_SPLIT',

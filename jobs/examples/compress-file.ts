@@ -36,7 +36,8 @@ async function statOf(input: string): Promise<Stats> {
     const why = error.code === 'ENOENT' ? 'there is no such file yet' : error.message;
     throw new Error(`gzip ${input}: expected a file, but ${why}; it is tried again while retries are left`, { cause: error });
   });
-  if (!facts.isFile()) throw new PermanentError(`gzip ${input}: expected a regular file, got ${facts.isDirectory() ? 'a folder' : 'a device or pipe'}`);
+  if (!facts.isFile())
+    throw new PermanentError(`gzip ${input}: expected a regular file, got ${facts.isDirectory() ? 'a folder' : 'a device or pipe'}`);
   return facts;
 }
 

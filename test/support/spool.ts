@@ -4,13 +4,16 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
+import { holderOfSlot, slots } from '../../spool/lease.ts';
+import { platform } from '../../spool/platform.ts';
 import { openSpool, type Spool, type SpoolOptions, temporaryFile } from '../../spool/spool.ts';
+import { afterwards } from './afterwards.ts';
 import { waitFor } from './wait-for.ts';
 
 /** A new folder under the system's temporary one, removed after the test. */
 export function tempFolder(t: TestContext, name = 'jobspool-'): string {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), name));
-  t.after(() => fs.rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }));
+  afterwards(t, () => fs.rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }));
   return folder;
 }
 
@@ -58,7 +61,7 @@ export async function startService(t: TestContext, { dir, env = {}, allowlist }:
   const output = collect(child.stdout);
   const errors = collect(child.stderr);
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
-  t.after(() => end(child, exited, folder));
+  afterwards(t, () => end(child, exited, folder));
   await waitFor(
     () => output().includes('dispatcher started') || failedToStart(child, output(), errors()),
     'the line "dispatcher started"',
@@ -104,22 +107,17 @@ function failedToStart(child: ChildProcess, output: string, errors: string): fal
   throw new Error(`the service ended with ${child.exitCode ?? child.signalCode} before it was ready\n${output}\n${errors}`);
 }
 
-// Runners are detached: those that a killed service left behind are ended by the pids in the spool, which are ours.
+// Runners are detached: a killed service leaves them behind. The spool says which processes they are; only what is still that
+// very process is ended.
 async function end(child: ChildProcess, exited: Promise<unknown>, folder: string): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) {
     child.kill('SIGKILL');
     await exited;
   }
-  const running = path.join(folder, 'running');
-  if (!fs.existsSync(running)) return;
-  for (const name of fs.readdirSync(running).filter((file) => file.endsWith('.holder'))) killHolder(path.join(running, name));
-}
-
-function killHolder(file: string): void {
-  try {
-    const { pid, kind } = JSON.parse(fs.readFileSync(file, 'utf8')) as { pid: number; kind: string };
-    if (kind === 'runner') process.kill(-pid, 'SIGKILL');
-  } catch {
-    // It ended by itself.
+  if (!fs.existsSync(path.join(folder, 'running'))) return;
+  const spool = openSpool(folder, { durability: 'none' });
+  const runners = slots(spool).flatMap((slot) => holderOfSlot(spool, slot) ?? []);
+  for (const { kind, pid, processStart } of runners) {
+    if (kind === 'runner' && platform.processStart(pid) === processStart) platform.signalTree(pid, 'SIGKILL');
   }
 }

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { runBackgroundJobs } from '../../jobs/run-background-job.ts';
+import { formatRunAt } from '../../spool/filename.ts';
+import { completedLines } from '../../spool/query.ts';
+import { openSpool } from '../../spool/spool.ts';
+import { dropFile, startService } from '../support/spool.ts';
+import { TROUBLE } from '../support/trouble.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const linesOf = (file: string) => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8').trimEnd().split('\n') : []);
+
+test('two thousand waiting jobs start by priority, then run-at, then id, exactly', async (t) => {
+  const service = await startService(t, { allowlist: TROUBLE, env: { JOBSPOOL_RUNNERS: '1' } });
+  const spool = openSpool(service.dir, { durability: 'none' });
+  fs.writeFileSync(spool.paused, '');
+  const file = path.join(spool.tmp, 'started');
+  const past = Date.now() - 100_000;
+  const jobs = Array.from({ length: 2_000 }, (_, index) => ({
+    priority: 1 + ((index * 7) % 10),
+    runAt: past + ((index * 13) % 50) * 1_000,
+    id: `j${(index * 7_919) % 2_000}`,
+  }));
+  for (const { priority, runAt, id } of jobs) {
+    dropFile(spool, `p${priority}-${formatRunAt(runAt)}-${id}.json`, { class: 'Trouble', method: 'note', params: [file, id] });
+  }
+  await waitFor(() => fs.readdirSync(spool.pending).length === jobs.length, 'all to be accepted');
+  fs.rmSync(spool.paused);
+  await waitFor(() => linesOf(file).length === jobs.length, 'all to run', { timeoutMs: 30_000 });
+  const expected = jobs.toSorted((a, b) => b.priority - a.priority || a.runAt - b.runAt || (a.id < b.id ? -1 : 1)).map(({ id }) => id);
+  assert.deepEqual(linesOf(file), expected);
+});
+
+test('a batch given in any order runs highest priority first, and in the order given within one', async (t) => {
+  const service = await startService(t, { allowlist: TROUBLE, env: { JOBSPOOL_RUNNERS: '1' } });
+  const spool = openSpool(service.dir, { durability: 'none' });
+  const file = path.join(spool.tmp, 'started');
+  const batch = [9, 1, 5, 1, 10, 5].map((priority, index) => ({
+    class: 'Trouble',
+    method: 'note',
+    params: [file, `${priority}-${index}`],
+    priority,
+  }));
+  await runBackgroundJobs(batch, { dir: spool.root });
+  await waitFor(() => linesOf(file).length === batch.length, 'all to run');
+  assert.deepEqual(linesOf(file), ['10-4', '9-0', '5-2', '5-5', '1-1', '1-3']);
+});
+
+test('a job never starts before its run-at, and within 100 ms after it', async (t) => {
+  const service = await startService(t, { allowlist: TROUBLE, env: { JOBSPOOL_SCAN: '2s' } });
+  const spool = openSpool(service.dir, { durability: 'none' });
+  dropFile(spool, 'p5-now-warm-1.json', { class: 'Trouble', method: 'noop' });
+  dropFile(spool, 'p5-now-warm-2.json', { class: 'Trouble', method: 'noop' });
+  await waitFor(() => [...completedLines(spool)].length === 2, 'the runners to be warm');
+  const began = Date.now();
+  const runAts = Array.from({ length: 20 }, (_, index) => began + 500 + index * 83);
+  for (const [index, runAt] of runAts.entries()) {
+    dropFile(spool, `p5-${formatRunAt(runAt)}-at-${index}.json`, { class: 'Trouble', method: 'noop' });
+  }
+  await waitFor(() => [...completedLines(spool)].length === 22, 'all to run');
+  for (const line of completedLines(spool)) {
+    if (!line.id.startsWith('at-')) continue;
+    const late = Date.parse(line.startedAt) - (runAts[Number(line.id.slice(3))] as number);
+    assert.ok(late >= 0, `${line.id} started ${-late} ms too early`);
+    assert.ok(late <= 100, `${line.id} started ${late} ms late`);
+  }
+});
+
+test('with file events off, jobs still start within the scan interval', async (t) => {
+  const service = await startService(t, { allowlist: TROUBLE, env: { JOBSPOOL_WATCH: 'poll', JOBSPOOL_SCAN: '300ms' } });
+  const spool = openSpool(service.dir, { durability: 'none' });
+  dropFile(spool, 'p5-now-polled.json', { class: 'Trouble', method: 'noop' });
+  await waitFor(() => [...completedLines(spool)].length === 1, 'the job to run', { timeoutMs: 3_000 });
+});

@@ -1,0 +1,4 @@
+import path from 'node:path';
+
+/** The allow-list of the handlers that misbehave. */
+export const TROUBLE = path.resolve(import.meta.dirname, '..', 'fixtures', 'allowlist.ts');

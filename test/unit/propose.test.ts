@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { AHEAD_MS, average, batchFor, deal, isStuck, MAX_BATCH, type RunnerView, shares } from '../../service/propose.ts';
+
+const runner = (slot: string, over: Partial<RunnerView> = {}): RunnerView => ({
+  slot,
+  proposed: 0,
+  averageMs: AHEAD_MS,
+  lastReport: 0,
+  ...over,
+});
+
+test('a runner of long or unknown jobs has one in hand, so that a better job need not wait behind others', () => {
+  assert.equal(batchFor(AHEAD_MS), 1);
+  assert.equal(batchFor(60_000), 1);
+});
+
+test('the work in the hands of a runner of short jobs is about 10 ms, and never more than the largest batch', () => {
+  assert.equal(batchFor(2), 5);
+  assert.equal(batchFor(0.001), MAX_BATCH);
+  assert.equal(batchFor(0), MAX_BATCH);
+});
+
+test('no job is dealt twice or dropped, none goes beyond a batch, and none waits while a runner is free', () => {
+  const runners = fc
+    .array(fc.record({ proposed: fc.integer({ min: 0, max: 70 }), averageMs: fc.double({ min: 0, max: 100, noNaN: true }) }), {
+      maxLength: 6,
+    })
+    .map((list) => list.map((over, index) => runner(`s${index}`, over)));
+  fc.assert(
+    fc.property(runners, fc.integer({ min: 0, max: 300 }), (views, ready) => {
+      const dealt = shares(views, ready);
+      const total = [...dealt.values()].reduce((sum, share) => sum + share, 0);
+      assert.ok(total <= ready);
+      for (const view of views) assert.ok((dealt.get(view.slot) ?? 0) + view.proposed <= Math.max(view.proposed, batchFor(view.averageMs)));
+      if (ready > 0 && views.some(({ proposed }) => proposed === 0)) assert.ok(total > 0);
+      const names = Array.from({ length: total }, (_, index) => `job${index}`);
+      const hands = deal(names, dealt);
+      assert.deepEqual([...hands.values()].flat().toSorted(), names.toSorted());
+      for (const [slot, hand] of hands) assert.equal(hand.length, dealt.get(slot));
+    }),
+  );
+});
+
+test('what is scarce is spread over the free runners', () => {
+  assert.deepEqual(
+    [...shares([runner('a', { averageMs: 0 }), runner('b', { averageMs: 0 })], 4)],
+    [
+      ['a', 2],
+      ['b', 2],
+    ],
+  );
+});
+
+test('the best jobs start first: every runner is dealt one before any gets a second', () => {
+  const hands = deal(
+    ['1', '2', '3', '4', '5'],
+    new Map([
+      ['a', 3],
+      ['b', 2],
+    ]),
+  );
+  assert.deepEqual(
+    [...hands],
+    [
+      ['a', ['1', '3', '5']],
+      ['b', ['2', '4']],
+    ],
+  );
+});
+
+test('a runner that sits on other jobs while one takes long is stuck; one with a single job is not', () => {
+  assert.equal(isStuck(runner('a', { proposed: 2 }), 2 * AHEAD_MS + 1), true);
+  assert.equal(isStuck(runner('a', { proposed: 2 }), 2 * AHEAD_MS), false);
+  assert.equal(isStuck(runner('a', { proposed: 1 }), 1_000_000), false);
+});
+
+test('the average follows the jobs of a runner', () => {
+  assert.equal(average(undefined, 30, 3), 10);
+  assert.equal(average(10, 0, 1), 7);
+  assert.equal(average(undefined, 5, 0), 5);
+});
