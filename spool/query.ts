@@ -1,11 +1,12 @@
 /** Reads what the spool says about jobs, from its files alone. Nothing here changes anything. */
 import type { Attempt, ErrorRecord } from './attempt.ts';
 import { readJob } from './claim.ts';
+import type { FileFacts } from './disk.ts';
 import { type JobName, parseJobName, parseRequestName } from './filename.ts';
 import { slots } from './lease.ts';
 import { type LedgerLine, ledgerDays, ledgerSlots, parseLine } from './ledger.ts';
 import type { Reason } from './reject.ts';
-import { MAX_BODY_BYTES, parseRequest } from './request.ts';
+import { MAX_BODY_BYTES, parseRequest, type Request } from './request.ts';
 import type { Spool } from './spool.ts';
 import type { State } from './state.ts';
 
@@ -81,23 +82,12 @@ export function statusAt(spool: Spool, place: Place, now = Date.now()): JobStatu
   if (!facts) return undefined;
   const named = nameOf(place, facts.mtimeMs, now);
   const base: JobStatus = { id: named.id, state: place.state, priority: named.priority, runAt: iso(named.runAt), attempts: [] };
-  if (place.state === 'rejected') return { ...base, ...requestFields(spool, place), ...reasonOf(spool, place.name) };
+  if (place.state === 'rejected') return { ...base, ...bodyFields(spool, place), ...reasonOf(spool, place.name) };
   const read = parseJobName(place.name) ? readJob(spool, place.file, place.name) : undefined;
   if (read?.kind === 'missing') return undefined;
   const request = read?.kind === 'claimed' ? read.job.request : undefined;
-  const attempts = request?.attempts ?? [];
-  const last = attempts.at(-1);
-  return {
-    ...base,
-    ...(request ? { class: request.class, method: request.method, params: request.params } : requestFields(spool, place)),
-    ...(request?.retries === undefined ? {} : { retries: request.retries }),
-    acceptedAt: request?.acceptedAt ?? iso(facts.mtimeMs),
-    attempts,
-    ...(last ? { startedAt: last.startedAt } : {}),
-    ...(last?.error ? { error: last.error } : {}),
-    ...(place.state === 'running' ? runningFields(spool, place, facts.ctimeMs, named.id) : {}),
-    ...(place.state === 'failed' || place.state === 'cancelled' ? { finishedAt: last?.finishedAt ?? iso(facts.mtimeMs) } : {}),
-  };
+  const fields = request ? requestFields(request, facts.mtimeMs) : bodyFields(spool, place);
+  return { ...base, ...fields, ...stateFields(spool, place, facts, fields.attempts?.at(-1), named.id) };
 }
 
 /** How many jobs are in each state. Reads names, and counts the ledger's lines. */
@@ -225,13 +215,34 @@ function nameOf(place: Place, mtimeMs: number, now: number): JobName {
   return { id: parsed.id ?? stem, priority: parsed.priority, runAt: parsed.runAt === 'now' ? now : parsed.runAt };
 }
 
+function requestFields(request: Request, writtenAt: number): Partial<JobStatus> {
+  const { class: className, method, params, retries, attempts = [], acceptedAt = iso(writtenAt) } = request;
+  const last = attempts.at(-1);
+  return {
+    class: className,
+    method,
+    params,
+    acceptedAt,
+    attempts,
+    ...(retries === undefined ? {} : { retries }),
+    ...(last ? { startedAt: last.startedAt } : {}),
+    ...(last?.error ? { error: last.error } : {}),
+  };
+}
+
 // A file that is no accepted job yet: its body may be anything.
-function requestFields(spool: Spool, place: Place): Partial<JobStatus> {
+function bodyFields(spool: Spool, place: Place): Partial<JobStatus> {
   const file = spool.disk.inspect(place.file, MAX_BODY_BYTES);
   const parsed = file.kind === 'text' ? parseRequest(file.text) : undefined;
   if (!parsed?.ok) return {};
   const { class: className, method, params, attempts = [] } = parsed.request;
   return { class: className, method, params, attempts };
+}
+
+function stateFields(spool: Spool, place: Place, facts: FileFacts, last: Attempt | undefined, id: string): Partial<JobStatus> {
+  if (place.state === 'running') return runningFields(spool, place, facts.ctimeMs, id);
+  if (place.state === 'cancelled') return { finishedAt: iso(facts.mtimeMs) };
+  return place.state === 'failed' ? { finishedAt: last?.finishedAt ?? iso(facts.mtimeMs) } : {};
 }
 
 function reasonOf(spool: Spool, name: string): Partial<JobStatus> {

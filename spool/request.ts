@@ -76,7 +76,7 @@ export function checkRequest(value: unknown): ParsedRequest {
 /** The published JSON Schema of a request's body. */
 export function requestJsonSchema(): object {
   return {
-    $id: 'https://jobspool.dev/request.schema.json',
+    $id: 'urn:jobspool:request:1',
     title: 'Jobspool request, version 1',
     ...z.toJSONSchema(Request, { io: 'input' }),
   };
