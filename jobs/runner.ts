@@ -105,7 +105,8 @@ async function work(): Promise<void> {
     busyMs += performance.now() - began;
     settled.push(settlement);
     if (reason) retire(reason);
-    const committing = bench.ledger.commit();
+    // Not awaited: the next job runs while the last ones are synced. A ledger that fails ends the runner; a rescue follows.
+    const committing = bench.ledger.commit().catch((error) => giveUp('the ledger could not be written', error));
     if (bench.ledger.isFull) await committing;
     if (settled.length >= REPORT_EVERY) report();
   }

@@ -52,7 +52,10 @@ export const VARIABLES = {
   JOBSPOOL_HOST: { read: z.string().min(1, 'expected an address'), default: '127.0.0.1', means: 'The address that the server listens on.' },
   JOBSPOOL_PORT: { read: whole(0, 65_535), default: '8080', means: 'Its port; 0 takes any free one.' },
   JOBSPOOL_BASE_PATH: {
-    read: z.string().regex(/^(\/[A-Za-z0-9._~-]+)*\/?$/, 'expected a path such as /jobs').transform((path) => path.replace(/\/$/, '')),
+    read: z
+      .string()
+      .regex(/^(\/[A-Za-z0-9._~-]+)*\/?$/, 'expected a path such as /jobs')
+      .transform((path) => path.replace(/\/$/, '')),
     default: '',
     means: 'The path under which a proxy serves it.',
   },
@@ -61,16 +64,32 @@ export const VARIABLES = {
   JOBSPOOL_TOKEN: { read: z.string(), default: '', means: 'The bearer token of the API.' },
   JOBSPOOL_AUTH: { read: oneOf('required', 'none'), default: 'required', means: '`none` allows a server off loopback without a password.' },
   JOBSPOOL_READ_ONLY: { read: flag, default: 'no', means: 'The dashboard and the API change nothing.' },
-  JOBSPOOL_RETRIES: { read: whole(0, 1_000), default: '3', means: 'Attempts after the first, where neither the request nor the method says.' },
+  JOBSPOOL_RETRIES: {
+    read: whole(0, 1_000),
+    default: '3',
+    means: 'Attempts after the first, where neither the request nor the method says.',
+  },
   JOBSPOOL_RETRY_DELAY: { read: duration, default: '5s', means: 'The wait before the first retry, likewise.' },
   JOBSPOOL_BACKOFF: { read: oneOf('fixed', 'exponential'), default: 'exponential', means: 'How the wait grows, likewise.' },
   JOBSPOOL_TIMEOUT: { read: positiveDuration, default: '1h', means: 'How long one attempt may take, likewise.' },
   JOBSPOOL_SHUTDOWN_GRACE: { read: duration, default: '25s', means: 'How long running jobs may finish after SIGTERM.' },
   JOBSPOOL_KILL_GRACE: { read: duration, default: '5s', means: 'The time from the AbortSignal to TERM, and from TERM to KILL.' },
-  JOBSPOOL_STALE: { read: duration.refine((ms) => ms >= 5_000, { error: 'expected at least 5s' }), default: '30s', means: 'A host that is silent for so long has lost its jobs.' },
+  JOBSPOOL_STALE: {
+    read: duration.refine((ms) => ms >= 5_000, { error: 'expected at least 5s' }),
+    default: '30s',
+    means: 'A host that is silent for so long has lost its jobs.',
+  },
   JOBSPOOL_SCAN: { read: positiveDuration, default: '2s', means: 'How often the folders are read, whatever the watcher says.' },
-  JOBSPOOL_WATCH: { read: oneOf('events', 'poll'), default: 'events', means: '`poll` where file events do not arrive (NFS, some bind mounts).' },
-  JOBSPOOL_DURABILITY: { read: oneOf('full', 'none'), default: 'full', means: '`none`: safe from crashes of processes, not from power cuts; faster.' },
+  JOBSPOOL_WATCH: {
+    read: oneOf('events', 'poll'),
+    default: 'events',
+    means: '`poll` where file events do not arrive (NFS, some bind mounts).',
+  },
+  JOBSPOOL_DURABILITY: {
+    read: oneOf('full', 'none'),
+    default: 'full',
+    means: '`none`: safe from crashes of processes, not from power cuts; faster.',
+  },
   JOBSPOOL_KEEP_COMPLETED: { read: duration, default: '7d', means: 'How long completed jobs are kept.' },
   JOBSPOOL_KEEP_FAILED: { read: duration, default: '30d', means: 'How long failed, cancelled and rejected jobs are kept.' },
   JOBSPOOL_KEEP_LOGS: { read: duration, default: '14d', means: 'How long the logs of finished jobs are kept.' },
@@ -145,7 +164,10 @@ function readValues(environment: { values: Environment; mistakes: string[] }): {
     }
     const result = read.safeParse(text);
     if (result.success) values[name] = result.data;
-    else mistakes.push(`${name}: ${result.error.issues[0]?.message}, got ${SECRETS.includes(name as never) ? 'something else' : JSON.stringify(text)}`);
+    else
+      mistakes.push(
+        `${name}: ${result.error.issues[0]?.message}, got ${SECRETS.includes(name as never) ? 'something else' : JSON.stringify(text)}`,
+      );
   }
   return { values: values as Values, mistakes };
 }
@@ -160,7 +182,10 @@ function withSecretFiles(environment: Environment): { values: Environment; mista
     try {
       const secret = disk.read(file)?.trim();
       if (secret) values[name] = secret;
-      else mistakes.push(`${name}_FILE: expected a file with a secret in it, got "${file}", which is ${secret === undefined ? 'missing' : 'empty'}`);
+      else
+        mistakes.push(
+          `${name}_FILE: expected a file with a secret in it, got "${file}", which is ${secret === undefined ? 'missing' : 'empty'}`,
+        );
     } catch (error) {
       mistakes.push(`${name}_FILE: expected a readable file, got "${file}": ${messageOf(error)}`);
     }
@@ -176,7 +201,8 @@ function combinedMistakes(values: Values): string[] {
   ];
 }
 
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
 
 function toConfig(values: Values, cores: number): Config {
   return {

@@ -217,7 +217,10 @@ export class Dispatcher {
     for (const rescued of this.#rescuer.rescueDead(clock, (slot) => this.#pool.owns(slot))) this.#noteRescued(rescued);
     const orphans = orphanedRunners(this.#spool, this.#liveness, hostName(), clock);
     this.#pool.keep(Math.max(0, this.#config.runners - orphans.length));
-    this.#isLeader = leaderOf(this.#spool, this.#liveness, clock) === this.#lease.slot;
+    const leads = leaderOf(this.#spool, this.#liveness, clock) === this.#lease.slot;
+    // Who begins to accept must know every id that is live.
+    if (leads && !this.#isLeader) this.#scan.forget();
+    this.#isLeader = leads;
   }
 
   async #readWaiting(always: boolean): Promise<void> {

@@ -19,6 +19,8 @@ export function orphanedRunners(spool: Spool, liveness: Liveness, host: string, 
   const all = slots(spool);
   return all.filter((slot) => {
     const holder = holderOfSlot(spool, slot);
-    return holder?.kind === 'runner' && holder.host === host && !all.includes(holder.dispatcher ?? '') && liveness.of(slot, clock) === 'alive';
+    return (
+      holder?.kind === 'runner' && holder.host === host && !all.includes(holder.dispatcher ?? '') && liveness.of(slot, clock) === 'alive'
+    );
   });
 }

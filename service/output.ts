@@ -1,10 +1,83 @@
-import pretty from 'pino-pretty';
+/** What goes to standard output: lines, JSON, tables, colours where a person reads, and the log. */
+import { stripVTControlCharacters, styleText } from 'node:util';
+import type { State } from '../spool/state.ts';
 
-/** Where log lines go beside the log files: standard output, as they are or, on a terminal, for people. */
-export function logSink(stream: NodeJS.WriteStream): (line: string) => void {
+/** Prints a line. When its reader has gone away (`| head`), the command ends quietly. */
+export function print(line: string): void {
+  write(`${line}\n`);
+}
+
+/** Prints a value as one line of NDJSON. */
+export const printJson = (value: unknown): void => print(JSON.stringify(value));
+
+/** Prints bytes as they are. */
+export function write(bytes: string | Uint8Array): void {
+  if (process.stdout.listenerCount('error') === 0) process.stdout.on('error', leaveWhenUnread);
+  process.stdout.write(bytes);
+}
+
+type Colour = Parameters<typeof styleText>[0];
+
+/** Colours text for standard output; unchanged where that is no terminal or NO_COLOR is set. */
+export const colour = (how: Colour, text: string): string => styleText(how, text, { stream: process.stdout });
+
+const STATE_COLOUR: Record<State, Colour> = {
+  scheduled: 'blue',
+  pending: 'cyan',
+  running: 'yellow',
+  retrying: 'magenta',
+  completed: 'green',
+  failed: 'red',
+  cancelled: 'gray',
+  rejected: 'red',
+};
+
+export const stateInColour = (state: State): string => colour(STATE_COLOUR[state], state);
+
+/** One line of text that cannot steer a terminal: what jobs and producers wrote may hold anything. */
+export const oneLine = (text: string): string => text.replace(/\r?\n/g, ' ').replace(/\p{Cc}|[\u202a-\u202e\u2066-\u2069]/gu, '�');
+
+/** Aligned columns under a head; on a terminal no line is wider than it. */
+export function table(head: string[], rows: string[][]): string[] {
+  const all = [head, ...rows];
+  const widths = head.map((_, column) => Math.max(...all.map((row) => widthOf(row[column] ?? ''))));
+  const lines = all.map((row) =>
+    row
+      .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - widthOf(cell)))
+      .join('  ')
+      .trimEnd(),
+  );
+  const [first = '', ...rest] = lines;
+  return [colour('bold', cut(first)), ...rest.map(cut)];
+}
+
+/** Where log lines go beside the log files: a stream, as they are or, on a terminal, for people. */
+export async function logSink(stream: NodeJS.WriteStream & { fd: number }): Promise<(line: string) => void> {
   // A reader that goes away (`jobspool serve | head`) must not end the service.
   stream.on('error', () => undefined);
   if (!stream.isTTY) return (line) => void stream.write(line);
-  const shown = pretty({ colorize: !process.env.NO_COLOR, translateTime: 'SYS:HH:MM:ss.l', messageFormat: '{if id}{id} {end}{if class}{class}.{method} {end}{msg}', include: 'level,time,err,output', sync: true, destination: 1 });
+  const { default: pretty } = await import('pino-pretty');
+  const shown = pretty({
+    colorize: !process.env.NO_COLOR,
+    translateTime: 'SYS:HH:MM:ss.l',
+    messageFormat: '{if id}{id} {end}{if class}{class}.{method} {end}{msg}',
+    include: 'level,time,err,output',
+    sync: true,
+    destination: stream.fd,
+  });
   return (line) => void shown.write(line);
+}
+
+function leaveWhenUnread(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(process.exitCode ?? 0);
+}
+
+const widthOf = (text: string): number => stripVTControlCharacters(text).length;
+
+// A line with colours in it is left long rather than cut in the middle of one; the long column, the last, has none.
+function cut(line: string): string {
+  const { isTTY, columns } = process.stdout;
+  const excess = widthOf(line) - (columns ?? 0);
+  return isTTY && columns && excess > 0 ? `${line.slice(0, line.length - excess - 1)}…` : line;
 }

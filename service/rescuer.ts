@@ -7,7 +7,7 @@ import { slots } from '../spool/lease.ts';
 import type { Life, Liveness } from '../spool/liveness.ts';
 import { platform } from '../spool/platform.ts';
 import type { Policy } from '../spool/policy.ts';
-import { type Rescued, rescue } from '../spool/rescue.ts';
+import { type RescueOptions, type Rescued, rescue, settleTaken } from '../spool/rescue.ts';
 import type { Spool } from '../spool/spool.ts';
 
 /** What a rescue needs to know of the service. */
@@ -32,31 +32,47 @@ export class Rescuer {
   /** Rescues every slot whose holder is proven dead. `isOurs`: slots of our own runners, whose end we learn otherwise. */
   rescueDead(clock: number, isOurs: (slot: string) => boolean): Rescued[] {
     const { spool, own, liveness } = this.#options;
+    const interrupted = spool.disk.exists(spool.slot(own)) ? this.#finishRescue() : [];
     const all = slots(spool);
     liveness.keepOnly(all);
-    return all
+    const rescued = all
       .filter((slot) => slot !== own && !isOurs(slot))
       .flatMap((slot) => {
         const life = liveness.of(slot, clock);
         return life === 'alive' ? [] : this.rescueSlot(slot, endOfLife(slot, life));
       });
+    return [...interrupted, ...rescued];
   }
 
   /** Settles what a dead holder left: its attempts ended with `end`. */
   rescueSlot(slot: string, end: End): Rescued[] {
-    const { spool, own, allowlist, policy, log } = this.#options;
+    const { spool, own } = this.#options;
     // What it started must not run beside the next attempt.
     for (const pid of platform.processesWith('JOBSPOOL_SLOT', slot)) platform.signal(pid, 'SIGKILL');
     const lastWords = spool.disk.readBytes(spool.output(slot), 0, MAX_LAST_WORDS);
-    const now = Date.now();
-    const rescued = rescue(spool, slot, own, {
-      now,
+    return this.#logged(slot, rescue(spool, slot, own, this.#rescueOptions(end, lastWords)));
+  }
+
+  // A rescue of ours threw (a full disk) after it had taken a slot over: whose it was is forgotten, the jobs are not.
+  #finishRescue(): Rescued[] {
+    const { spool, own } = this.#options;
+    return this.#logged(own, settleTaken(spool, own, own, this.#rescueOptions(endOfLife('of a dead process', 'dead'), Buffer.alloc(0))));
+  }
+
+  #rescueOptions(end: End, lastWords: Buffer): RescueOptions {
+    const { spool, allowlist, policy } = this.#options;
+    return {
+      now: Date.now(),
       random: Math.random,
       endOf: () => end,
       policyOf: (request) => allowlist.policyOf(request, policy),
       onEnd: (job) => addLastWords(spool, job.id, attemptNumber(job), lastWords),
-    });
-    for (const { job, end: ended, move, startedAt } of rescued) logMove(log, job, ended, move, { startedAt, finishedAt: now, runner: slot });
+    };
+  }
+
+  #logged(runner: string, rescued: Rescued[]): Rescued[] {
+    const finishedAt = Date.now();
+    for (const { job, end, move, startedAt } of rescued) logMove(this.#options.log, job, end, move, { startedAt, finishedAt, runner });
     return rescued;
   }
 }
@@ -72,5 +88,8 @@ const MAX_LAST_WORDS = 1_048_576;
 function endOfLife(slot: string, life: Exclude<Life, 'alive'>): End {
   return life === 'dead'
     ? { kind: 'crashed', error: { name: 'RunnerCrashed', message: `its runner ${slot} is dead` } }
-    : { kind: 'lost', error: { name: 'RunnerLost', message: `the host of its runner ${slot} has been silent for longer than the stale time` } };
+    : {
+        kind: 'lost',
+        error: { name: 'RunnerLost', message: `the host of its runner ${slot} has been silent for longer than the stale time` },
+      };
 }

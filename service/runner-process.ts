@@ -7,7 +7,11 @@ import { platform } from '../spool/platform.ts';
 import { type Spool, temporaryFile } from '../spool/spool.ts';
 import { SECRETS } from './config.ts';
 
-export type RunnerExit = { code: number | null; signal: NodeJS.Signals | null; /** What it printed before it had a slot. */ lastWords: string };
+export type RunnerExit = {
+  code: number | null;
+  signal: NodeJS.Signals | null /** What it printed before it had a slot. */;
+  lastWords: string;
+};
 
 export type RunnerEvents = {
   onMessage(message: FromRunner): void;

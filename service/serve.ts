@@ -4,24 +4,34 @@ import { openSpool, type Spool } from '../spool/spool.ts';
 import { type Config, unknownVariables } from './config.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { logSink } from './output.ts';
-import { listen, makeApp } from './server.ts';
 import { firstAndSecondSignal } from './shutdown.ts';
 
 /** `dispatch` runs jobs, `serve` also listens. Resolves when the service was told to stop and has. */
 export async function runService(config: Config, kind: 'serve' | 'dispatch', greet: (lines: string[]) => void): Promise<void> {
   const spool = openSpool(config.dir, { durability: config.durability });
   const allowlist = await loadAllowlist(findAllowlist(config.jobs));
-  const dispatcher = new Dispatcher({ spool, config, allowlist, onLine: logSink(process.stdout) });
+  const dispatcher = new Dispatcher({ spool, config, allowlist, onLine: await logSink(process.stdout) });
   for (const name of unknownVariables(process.env)) dispatcher.log.warn(`${name} is set, but it is no variable of Jobspool: misspelt?`);
   const { first, second } = firstAndSecondSignal();
-  const server = kind === 'serve' ? await listen(makeApp(config.basePath, () => reasonsNotReady(dispatcher)), config.host, config.port) : undefined;
+  const server = kind === 'serve' ? await startServer(dispatcher, config) : undefined;
   await dispatcher.start();
   greet(greeting(spool, config, server?.port));
-  dispatcher.log.info(`dispatcher started with ${config.runners} runners on ${spool.root}`, { pid: process.pid, allowlist: allowlist.file });
+  dispatcher.log.info(`dispatcher started with ${config.runners} runners on ${spool.root}`, {
+    pid: process.pid,
+    allowlist: allowlist.file,
+  });
   const signal = await first;
-  dispatcher.log.info(`${signal}: no new job is claimed; running ones have ${config.shutdownGraceMs} ms. A second signal skips the waiting.`);
+  dispatcher.log.info(
+    `${signal}: no new job is claimed; running ones have ${config.shutdownGraceMs} ms. A second signal skips the waiting.`,
+  );
   await dispatcher.stop(second);
   await server?.close();
+}
+
+async function startServer(dispatcher: Dispatcher, { basePath, host, port }: Config) {
+  const { listen, makeApp } = await import('./server.ts');
+  const app = makeApp(basePath, () => reasonsNotReady(dispatcher));
+  return await listen(app, host, port);
 }
 
 function reasonsNotReady(dispatcher: Dispatcher): string[] {
@@ -45,6 +55,8 @@ function greeting(spool: Spool, config: Config, port: number | undefined): strin
     `  drop a file:   echo '${body}' > ${from}/tmp/a && mv ${from}/tmp/a ${from}/incoming/p5-now-a.json`,
     `  or enqueue:    npm run -s jobspool -- run ExampleJob execute Hello --wait`,
     `  the log:       tail -f ${log}`,
-    port === undefined ? '  stop:          Ctrl-C' : `  health:        http://${config.host}:${port}${config.basePath}/healthz        stop: Ctrl-C`,
+    port === undefined
+      ? '  stop:          Ctrl-C'
+      : `  health:        http://${config.host}:${port}${config.basePath}/healthz        stop: Ctrl-C`,
   ];
 }

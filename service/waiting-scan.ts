@@ -18,6 +18,11 @@ export class WaitingScan {
     this.#scanMs = scanMs;
   }
 
+  /** Forgets what was read: the next reading is whole. */
+  forget(): void {
+    this.#read.clear();
+  }
+
   /** Gives every waiting name to `onName`. With `regular` false (somebody rang) it reads sooner, yet never in a row. */
   async read(regular: boolean, onName: (name: string) => void): Promise<void> {
     for (const folder of [this.#spool.pending, this.#spool.retrying]) await this.#readFolder(folder, regular, onName);

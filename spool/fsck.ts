@@ -82,22 +82,25 @@ function* inRunning(spool: Spool, liveness: Liveness): Generator<Flaw> {
     }
     const isAlive = liveness.of(slot, performance.now()) === 'alive';
     const who = holder ? `its ${holder.kind} (pid ${holder.pid} on ${holder.host})` : 'nobody says who holds it, and it';
-    yield* inSlot(spool, slot, isFolder ? spool.disk.names(spool.slot(slot)) : [], isAlive && holder ? undefined : who);
+    yield* inSlot(slot, isFolder ? spool.disk.names(spool.slot(slot)) : [], isAlive && holder ? undefined : who);
   }
 }
 
 /** `dead`: who held the slot, when that is not alive. */
-function* inSlot(spool: Spool, slot: string, names: string[], dead: string | undefined): Generator<Flaw> {
+function* inSlot(slot: string, names: string[], dead: string | undefined): Generator<Flaw> {
   for (const name of names) {
     const shown = `running/${slot}/${name}`;
-    if (parseJobName(name)) {
-      if (dead) yield wrong(`${shown} was left behind: ${dead} is not alive; the next dispatcher rescues it`);
-    } else if (/^\.(pending|retrying|failed|cancelled)=/.test(name)) {
-      if (dead) yield wrong(`${shown} is a move that was not finished: ${dead} is not alive; the next dispatcher's rescue finishes it`);
-    } else if (spool.disk.exists(`${spool.slot(slot)}/${name}`))
-      yield wrong(`${shown} has a name that no accepted job has; the slot cannot be given back while it is there`);
+    const rescue = rescueOf(name);
+    if (rescue === undefined) yield wrong(`${shown} has a name that no accepted job has; the slot cannot be given back while it is there`);
+    else if (dead) yield wrong(`${shown} ${rescue.is}: ${dead} is not alive; the next dispatcher's rescue ${rescue.does} it`);
   }
   if (dead && names.length === 0) yield note(`running/${slot} is an empty slot: ${dead} is not alive; the next dispatcher clears it away`);
+}
+
+/** What a file in the slot of a dead holder is, and what a rescue does with it; undefined for a stranger. */
+function rescueOf(name: string): { is: string; does: string } | undefined {
+  if (parseJobName(name)) return { is: 'was left behind', does: 'settles' };
+  return BOUND.test(name) ? { is: 'is a move that was not finished', does: 'finishes' } : undefined;
 }
 
 function* twins(spool: Spool): Generator<Flaw> {
@@ -185,6 +188,8 @@ function* unreadable(spool: Spool, shown: string): Generator<Flaw> {
 }
 
 const REASON = '.reason.json';
+// As `settle` names a job's new text until it is in its place.
+const BOUND = /^\.(pending|retrying|failed|cancelled)=/;
 const LOST_REASON = 'the reason was lost; jobspool fsck --repair wrote this one';
 
 const wrong = (what: string): Flaw => ({ level: 'wrong', what });

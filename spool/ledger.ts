@@ -5,6 +5,7 @@
  */
 import type { Attempt } from './attempt.ts';
 import { type AttemptSpan, attemptOf, type Job } from './job.ts';
+import { dayOf } from './layout.ts';
 import { type Spool, syncNames } from './spool.ts';
 
 /** A line of the ledger. Times in ISO 8601 UTC. */
@@ -143,16 +144,26 @@ export function parseLine(line: string): LedgerLine | undefined {
 }
 
 /**
- * Which of the files left in a dead slot belong to jobs that its ledger records as completed. A line counts only
- * when its attempt began after the file was claimed: an id may be used again once its job is done.
+ * Which of the files left in a dead slot belong to jobs that a ledger records as completed. Every slot's ledger is asked: the file may
+ * have been taken over before. A line counts only when its attempt began after the file was claimed: an id may be used again
+ * once its job is done.
  */
-export function recordedIn(spool: Spool, slot: string, leftovers: Leftover[]): Set<string> {
-  if (leftovers.length === 0) return new Set();
-  const lines = ledgerDays(spool).flatMap((day) => parseLedger(spool.disk.read(spool.ledger(day, slot)) ?? ''));
-  const lastStart = new Map(lines.map((line) => [line.id, Date.parse(line.startedAt)]));
-  const isRecorded = ({ id, claimedAt }: Leftover) => (lastStart.get(id) ?? Number.NEGATIVE_INFINITY) >= claimedAt - TIMESTAMP_GRAIN_MS;
+export function recordedIn(spool: Spool, leftovers: Leftover[]): Set<string> {
+  const isRecorded = (left: Leftover) =>
+    ledgerDays(spool)
+      .filter((day) => day >= dayOf(left.claimedAt))
+      .some((day) => ledgerSlots(spool, day).some((slot) => hasLine(spool, day, slot, left)));
   return new Set(leftovers.filter(isRecorded).map(({ name }) => name));
 }
+
+function hasLine(spool: Spool, day: string, slot: string, { id, claimedAt }: Leftover): boolean {
+  const text = spool.disk.read(spool.ledger(day, slot)) ?? '';
+  const start = lineStart(id);
+  return text.split('\n').some((line) => line.startsWith(start) && Date.parse(parseLine(line)?.startedAt ?? '') >= claimedAt - TIMESTAMP_GRAIN_MS);
+}
+
+/** How the lines of an id begin: they are found by it without parsing the others. */
+export const lineStart = (id: string): string => `{"id":${JSON.stringify(id)},`;
 
 /** A file in a dead slot's folder; `claimedAt` is its change time in milliseconds: the claim's rename set it. */
 export type Leftover = { name: string; id: string; claimedAt: number };

@@ -4,7 +4,7 @@ import { readJob } from './claim.ts';
 import type { FileFacts } from './disk.ts';
 import { type JobName, parseJobName, parseRequestName } from './filename.ts';
 import { slots } from './lease.ts';
-import { type LedgerLine, ledgerDays, ledgerSlots, parseLine } from './ledger.ts';
+import { type LedgerLine, ledgerDays, ledgerSlots, lineStart, parseLine } from './ledger.ts';
 import type { Reason } from './reject.ts';
 import { MAX_BODY_BYTES, parseRequest, type Request } from './request.ts';
 import type { Spool } from './spool.ts';
@@ -120,7 +120,7 @@ export function* completedLines(spool: Spool): Generator<LedgerLine> {
 
 /** The newest ledger line of an id. Looks for the id's bytes, so that a day of a million lines is not parsed. */
 export function findCompleted(spool: Spool, id: string): LedgerLine | undefined {
-  const start = `{"id":${JSON.stringify(id)},`;
+  const start = lineStart(id);
   for (const day of ledgerDays(spool)) {
     const found = ledgerSlots(spool, day).flatMap((slot) => lastLine(spool.disk.read(spool.ledger(day, slot)) ?? '', start) ?? []);
     const newest = found.sort((a, b) => (a.finishedAt < b.finishedAt ? 1 : -1))[0];

@@ -30,19 +30,19 @@ export type Rescued = { job: Job; end: End; move: Move; startedAt: number; name:
  * try (a machine that wakes up) meets a folder that is gone. A rescuer that dies leaves its own slot to the next.
  */
 export function rescue(spool: Spool, dead: string, own: string, options: RescueOptions): Rescued[] {
-  if (!takeOver(spool, dead, own)) {
-    forgetSlot(spool, dead);
-    return [];
-  }
+  const rescued = takeOver(spool, dead, own) ? settleTaken(spool, own, dead, options) : [];
+  forgetSlot(spool, dead);
+  return rescued;
+}
+
+/** Settles what an earlier rescue took over and could not bring to its end (a full disk). `dead`: whose attempts they were. */
+export function settleTaken(spool: Spool, own: string, dead: string, options: RescueOptions): Rescued[] {
   const moved = finishMoves(spool, own);
   const left = leftovers(spool, own).filter(({ name }) => !moved.has(name));
-  const recorded = recordedIn(spool, dead, left);
+  const recorded = recordedIn(spool, left);
   for (const name of recorded) spool.disk.remove(spool.claimed(own, name));
-  const rescued = left
-    .filter(({ name }) => !recorded.has(name))
-    .flatMap((leftover) => settleLeftover(spool, dead, own, leftover, options) ?? []);
+  const rescued = left.filter(({ name }) => !recorded.has(name)).flatMap((leftover) => settleLeftover(spool, dead, own, leftover, options) ?? []);
   spool.disk.removeFolder(spool.slot(own));
-  forgetSlot(spool, dead);
   return rescued;
 }
 

@@ -8,18 +8,58 @@ import { compareJobs, idOf, runAtOf } from '../../spool/order.ts';
 const BASE = Date.UTC(2026, 10, 22);
 const at = (offset: number, id = 'a', priority = 5) => jobFileName({ priority, runAt: BASE + offset, id });
 
-/** The backlog as a plain list: what waits, and what is proposed. */
-class Model {
-  waiting = new Set<string>();
-  proposed = new Set<string>();
+/** A backlog beside a plain list that must agree with it. */
+class Twin {
+  readonly backlog = new Backlog();
+  readonly waiting = new Set<string>();
+  readonly proposed = new Set<string>();
+  now = BASE;
 
-  due(now: number): string[] {
-    return [...this.waiting].filter((name) => runAtOf(name) <= now).toSorted(compareJobs);
+  /** Each step does the same to both, and compares what they answer. */
+  readonly steps = {
+    add: (name: string) => {
+      if (!this.proposed.has(name)) this.#wait(name);
+    },
+    giveBack: (name: string) => {
+      if (this.proposed.delete(name)) this.#wait(name);
+    },
+    remove: (name: string) => {
+      this.backlog.remove(name);
+      this.waiting.delete(name);
+      this.proposed.delete(name);
+    },
+    later: (_name: string, count: number) => {
+      this.now += count;
+    },
+    take: (_name: string, count: number) => {
+      const expected = this.#due().slice(0, count);
+      assert.deepEqual(this.backlog.take(count), expected);
+      for (const name of expected) {
+        this.waiting.delete(name);
+        this.proposed.add(name);
+      }
+    },
+  };
+
+  compare(names: string[]): void {
+    const later = [...this.waiting].map(runAtOf).filter((runAt) => runAt > this.now);
+    assert.equal(this.backlog.ripen(this.now), later.length === 0 ? undefined : Math.min(...later));
+    assert.equal(this.backlog.size, this.waiting.size + this.proposed.size);
+    assert.equal(this.backlog.hasReady, this.#due().length > 0);
+    for (const name of names) assert.equal(this.backlog.nameOf(idOf(name)), this.#knows(name) ? name : undefined);
   }
 
-  next(now: number): number | undefined {
-    const later = [...this.waiting].map(runAtOf).filter((runAt) => runAt > now);
-    return later.length === 0 ? undefined : Math.min(...later);
+  #wait(name: string): void {
+    this.backlog.add(name, this.now);
+    this.waiting.add(name);
+  }
+
+  #knows(name: string): boolean {
+    return this.waiting.has(name) || this.proposed.has(name);
+  }
+
+  #due(): string[] {
+    return [...this.waiting].filter((name) => runAtOf(name) <= this.now).toSorted(compareJobs);
   }
 }
 
@@ -27,48 +67,20 @@ class Model {
 const jobs = fc
   .array(fc.tuple(fc.integer({ min: 0, max: 50 }), fc.integer({ min: 1, max: 10 })), { minLength: 1, maxLength: 12 })
   .map((list) => list.map(([offset, priority], index) => at(offset, `j${index}`, priority)));
-const steps = fc.array(
-  fc.record({ do: fc.constantFrom('add', 'remove', 'take', 'giveBack', 'ripen'), which: fc.nat(), wait: fc.integer({ min: 0, max: 10 }) }),
-  { maxLength: 60 },
+const scripts = fc.array(
+  fc.tuple(fc.constantFrom('add', 'add', 'remove', 'take', 'giveBack', 'later'), fc.nat(), fc.integer({ min: 0, max: 10 })),
+  {
+    maxLength: 60,
+  },
 );
 
 test('whatever comes and goes, jobs are taken in the order in which they run, never early and never twice', () => {
   fc.assert(
-    fc.property(jobs, steps, (names, script) => {
-      const backlog = new Backlog();
-      const model = new Model();
-      let now = BASE;
-      for (const { do: what, which, wait } of script) {
-        const name = names[which % names.length] as string;
-        if (what === 'add' && !model.proposed.has(name)) {
-          backlog.add(name, now);
-          model.waiting.add(name);
-        } else if (what === 'remove') {
-          backlog.remove(name);
-          model.waiting.delete(name);
-          model.proposed.delete(name);
-        } else if (what === 'giveBack' && model.proposed.delete(name)) {
-          backlog.add(name, now);
-          model.waiting.add(name);
-        } else if (what === 'ripen') {
-          now += wait;
-          assert.equal(backlog.ripen(now), model.next(now));
-        } else if (what === 'take') {
-          backlog.ripen(now);
-          const expected = model.due(now).slice(0, which % 4);
-          assert.deepEqual(backlog.take(which % 4), expected);
-          for (const taken of expected) {
-            model.waiting.delete(taken);
-            model.proposed.add(taken);
-          }
-        }
-        backlog.ripen(now);
-        assert.equal(backlog.size, model.waiting.size + model.proposed.size);
-        assert.equal(backlog.hasReady, model.due(now).length > 0);
-        for (const each of names) {
-          const known = model.waiting.has(each) || model.proposed.has(each);
-          assert.equal(backlog.nameOf(idOf(each)), known ? each : undefined);
-        }
+    fc.property(jobs, scripts, (names, script) => {
+      const twin = new Twin();
+      for (const [step, which, count] of script) {
+        twin.steps[step](names[which % names.length] as string, count);
+        twin.compare(names);
       }
     }),
     { numRuns: 300 },
