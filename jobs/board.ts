@@ -7,8 +7,6 @@ import type { Policy } from '../spool/policy.ts';
 /** `idle` → `running` → `finished` by the main thread, or `running` → `taken` by the watchdog, which then settles and kills. */
 const PHASE = { idle: 0, running: 1, finished: 2, taken: 3 } as const;
 
-export type Phase = keyof typeof PHASE;
-
 /** What the watchdog must know to settle an attempt. Times in milliseconds since the epoch. */
 export type Posted = { name: string; startedAt: number; writtenAt: number; policy: Policy };
 

@@ -13,11 +13,12 @@ let current: JobLog | undefined;
 export function capturePrints(): void {
   for (const stream of [process.stdout, process.stderr]) {
     const original = stream.write.bind(stream) as (...args: unknown[]) => boolean;
-    stream.write = ((chunk: string | Uint8Array, encoding?: unknown, done?: unknown): boolean => {
-      if (!current) return original(chunk, encoding, done);
-      current.write(typeof chunk === 'string' && typeof encoding === 'string' ? Buffer.from(chunk, encoding as BufferEncoding) : chunk);
-      const callback = typeof encoding === 'function' ? encoding : done;
-      if (typeof callback === 'function') process.nextTick(callback as () => void);
+    stream.write = ((chunk: string | Uint8Array, ...rest: unknown[]): boolean => {
+      if (!current) return original(chunk, ...rest);
+      const encoding = rest.find((value) => typeof value === 'string') as BufferEncoding | undefined;
+      const callback = rest.find((value) => typeof value === 'function') as (() => void) | undefined;
+      current.write(typeof chunk === 'string' && encoding ? Buffer.from(chunk, encoding) : chunk);
+      if (callback) process.nextTick(callback);
       return true;
     }) as typeof stream.write;
   }

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { FileFacts } from '../spool/disk.ts';
 import { dayOf } from '../spool/layout.ts';
 import type { Spool } from '../spool/spool.ts';
 
@@ -41,12 +42,14 @@ export class DailyFile {
     const there = this.#spool.disk.facts(this.#path);
     if (there) {
       const day = this.#isOpen(there.ino) ? this.#day : dayOf(there.mtimeMs);
-      if (day !== dayOf(now)) this.#rotate(day, now);
+      if (day !== dayOf(now)) this.#rotate(day, there.ino, now);
     }
     if (this.#isOpen(this.#spool.disk.facts(this.#path)?.ino)) return;
     this.close();
-    this.#fd = this.#spool.disk.openAppend(this.#path);
-    this.#day = dayOf(now);
+    // A rotation that another process began and did not end leaves a file of an earlier day: its turn comes again.
+    const fd = this.#spool.disk.openAppend(this.#path);
+    this.#day = dayOf(this.#spool.disk.sizeOf(fd) === 0 ? now : this.#spool.disk.writtenAt(fd));
+    this.#fd = fd;
   }
 
   #isOpen(inode: number | undefined): boolean {
@@ -56,21 +59,24 @@ export class DailyFile {
   // The old file first gets its dated name by a link, which only one process can make, and only that one removes the current
   // name; everybody else goes on writing to the same file until they see a new one. A process that dies in between leaves
   // both names on one file; after a while somebody removes the current one for it.
-  #rotate(day: string, now: number): void {
+  #rotate(day: string, inode: number, now: number): void {
     const { disk } = this.#spool;
     for (let number = 1; ; number++) {
+      // Somebody else rotated meanwhile: what is at the path now is of today.
+      if (disk.facts(this.#path)?.ino !== inode) return;
       const dated = this.#path.replace(/\.log$/, `.${day}${number === 1 ? '' : `.${number}`}.log`);
-      if (disk.link(this.#path, dated)) {
-        disk.remove(this.#path);
-        return this.#prune();
-      }
-      const [current, old] = [disk.facts(this.#path), disk.facts(dated)];
-      if (!current) return;
-      if (old && current.ino === old.ino) {
-        if (now - old.ctimeMs > ABANDONED_MS) disk.remove(this.#path);
-        return;
-      }
+      const isOurs = disk.link(this.#path, dated);
+      const old = disk.facts(dated);
+      if (old?.ino === inode) return this.#finish(isOurs, old, now);
+      // In the moment before the link the path got a new file: that one stays.
+      if (isOurs) disk.remove(dated);
     }
+  }
+
+  #finish(isOurs: boolean, old: FileFacts, now: number): void {
+    if (!isOurs && now - old.ctimeMs <= ABANDONED_MS) return;
+    this.#spool.disk.remove(this.#path);
+    this.#prune();
   }
 
   #prune(): void {

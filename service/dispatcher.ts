@@ -2,15 +2,11 @@
  * The dispatcher: accepts requests, knows what waits, proposes it to runners at its time, carries out cancel markers and rescues
  * what dead runners left. All it decides from is in the spool: it may be killed at any moment, and another goes on.
  */
-import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { EventLog } from '../jobs/event-log.ts';
 import type { Allowlist } from '../jobs/load-allowlist.ts';
-import { jobFields } from '../jobs/log-move.ts';
 import type { RunnerSettings, Settlement } from '../jobs/messages.ts';
-import { type Accepted, Intake } from '../spool/accept.ts';
 import { messageOf } from '../spool/errors.ts';
-import { parseJobName } from '../spool/filename.ts';
-import { acquireSlot, hostName, type Lease, slots } from '../spool/lease.ts';
+import { acquireSlot, hostName, type Lease } from '../spool/lease.ts';
 import { Liveness } from '../spool/liveness.ts';
 import { isPaused } from '../spool/marker.ts';
 import { idOf } from '../spool/order.ts';
@@ -18,6 +14,7 @@ import { prune } from '../spool/prune.ts';
 import type { Rescued } from '../spool/rescue.ts';
 import type { Spool } from '../spool/spool.ts';
 import { Doorbell } from '../spool/watch.ts';
+import { Acceptor, runningIds } from './acceptor.ts';
 import { Backlog } from './backlog.ts';
 import { Canceller } from './canceller.ts';
 import type { Config } from './config.ts';
@@ -38,8 +35,6 @@ export type DispatcherOptions = {
 /** Why nothing new is claimed, if nothing is. */
 export type Obstacle = 'paused' | 'disk-low' | 'stopping';
 
-/** So many files are accepted before due jobs are proposed and other work gets a turn. */
-const INTAKE_CHUNK = 200;
 const PRUNE_EVERY_MS = 3_600_000;
 /** The longest a timer may sleep; a clock that is set meanwhile is noticed at the next scan anyway. */
 const MAX_SLEEP_MS = 60_000;
@@ -51,7 +46,7 @@ export class Dispatcher {
   readonly #config: Config;
   readonly #liveness: Liveness;
   readonly #backlog = new Backlog();
-  readonly #intake: Intake;
+  readonly #acceptor: Acceptor;
   readonly #scan: WaitingScan;
   readonly #canceller: Canceller;
   #pool: RunnerPool;
@@ -59,7 +54,6 @@ export class Dispatcher {
   #lease!: Lease;
   #doorbell: Doorbell | undefined;
   #isLeader = false;
-  #runningIds = new Set<string>();
   #obstacle: Obstacle | undefined;
   #looking: Promise<void> | undefined;
   #again: 'no' | 'look' | 'scan' = 'no';
@@ -75,13 +69,7 @@ export class Dispatcher {
     this.#config = config;
     this.log = new EventLog(spool, { level: config.logLevel, onLine });
     this.#liveness = new Liveness(spool, config.staleMs);
-    this.#intake = new Intake(spool, {
-      refusal: (request) => {
-        const checked = allowlist.check(request);
-        return checked.ok ? undefined : checked.reason;
-      },
-      isLive: (id) => this.#isLive(id),
-    });
+    this.#acceptor = new Acceptor(spool, allowlist, this.#backlog, this.log);
     this.#scan = new WaitingScan(spool, config.scanMs);
     this.#canceller = new Canceller(spool, this.#backlog, this.log);
     this.#pool = this.#makePool('');
@@ -134,9 +122,7 @@ export class Dispatcher {
   /** Whether nothing is due, being accepted, or running here: what waits, waits for its time. */
   get isIdle(): boolean {
     if (this.#looking || this.#backlog.hasReady || this.#pool.proposedCount > 0) return false;
-    return (
-      this.#intake.unfinished === 0 && !this.#canceller.isWaiting && this.#intake.names().length === 0 && this.#readRunningIds().size === 0
-    );
+    return this.#acceptor.isDone && !this.#canceller.isWaiting && runningIds(this.#spool).size === 0;
   }
 
   /**
@@ -205,7 +191,7 @@ export class Dispatcher {
     if (how === 'scan' || !this.#isLeader) await this.#readWaiting(how === 'scan');
     this.#checkObstacle();
     if (this.#isLeader) {
-      if (this.#obstacle !== 'disk-low') await this.#accept();
+      if (this.#obstacle !== 'disk-low') await this.#acceptor.accept(() => this.#propose());
       this.#canceller.run();
     }
     this.#propose();
@@ -228,50 +214,6 @@ export class Dispatcher {
     await this.#scan.read(always, (name) => {
       if (this.#backlog.nameOf(idOf(name)) !== name) this.#backlog.add(name, now);
     });
-  }
-
-  async #accept(): Promise<void> {
-    const names = this.#intake.names();
-    if (names.length === 0) return;
-    this.#runningIds = this.#readRunningIds();
-    const now = Date.now();
-    for (const [index, name] of names.entries()) {
-      if (index > 0 && index % INTAKE_CHUNK === 0) {
-        this.#propose();
-        await yieldToOthers();
-      }
-      this.#noteAccepted(this.#intake.accept(name, now, performance.now()), now);
-    }
-  }
-
-  #noteAccepted(accepted: Accepted, now: number): void {
-    if (accepted.kind === 'accepted') {
-      const { job, from } = accepted;
-      this.#backlog.add(job.name, now);
-      const runAt = job.runAt > now ? { runAt: new Date(job.runAt).toISOString() } : {};
-      const words = 'runAt' in runAt ? `accepted, to run at ${runAt.runAt}` : 'accepted';
-      this.log.event('accepted', { ...jobFields(job), priority: job.priority, ...runAt, file: from }, words);
-    } else if (accepted.kind === 'rejected') {
-      const { name, id, reason, request } = accepted;
-      this.log.event('rejected', { id, class: request?.class, method: request?.method, file: name, reason }, `rejected: ${reason}`);
-    }
-  }
-
-  // What memory takes for live may have been removed by hand: for a suspect, the disk decides.
-  #isLive(id: string): boolean {
-    if (this.#runningIds.has(id)) return true;
-    const name = this.#backlog.nameOf(id);
-    if (name === undefined) return false;
-    const { disk, pending, retrying } = this.#spool;
-    if (disk.exists(`${pending}/${name}`) || disk.exists(`${retrying}/${name}`) || this.#readRunningIds().has(id)) return true;
-    this.#backlog.remove(name);
-    return false;
-  }
-
-  #readRunningIds(): Set<string> {
-    const { disk } = this.#spool;
-    const names = slots(this.#spool).flatMap((slot) => disk.names(this.#spool.slot(slot)));
-    return new Set(names.flatMap((name) => parseJobName(name)?.id ?? []));
   }
 
   #checkObstacle(): void {

@@ -28,29 +28,50 @@ export type Attempt = z.infer<typeof Attempt>;
 const MAX_STACK = 16_384;
 const MAX_MESSAGE = 16_384;
 
-/** What is kept of anything a handler threw, an error or not. Its causes go into the stack. */
+/** What is kept of anything a handler threw, an error or not. Its causes go into the stack. Never throws. */
 export function errorRecord(thrown: unknown): ErrorRecord {
-  if (!(thrown instanceof Error)) return { name: 'Error', message: `threw ${describe(thrown)}` };
-  const record: ErrorRecord = { name: nameOf(thrown), message: String(thrown.message).slice(0, MAX_MESSAGE) };
-  const stack = stackOf(thrown);
+  if (!(thrown instanceof Error)) return { name: 'Error', message: `threw ${describe(thrown)}`.slice(0, MAX_MESSAGE) };
+  const record: ErrorRecord = { name: nameOf(thrown), message: textOf(thrown.message).slice(0, MAX_MESSAGE) };
+  const stack = stackOf(thrown, MAX_CAUSES);
   if (stack) record.stack = stack.slice(0, MAX_STACK);
   return record;
 }
 
+const MAX_CAUSES = 5;
+
 // A class that extends Error without setting `name` still says "Error" there; its constructor knows better.
 function nameOf(error: Error): string {
-  return error.name !== 'Error' ? String(error.name) : (error.constructor?.name ?? 'Error');
+  const name: unknown = error.name !== 'Error' ? error.name : error.constructor?.name;
+  return textOf(name ?? 'Error') || 'Error';
 }
 
-function stackOf(error: Error): string {
-  const own = typeof error.stack === 'string' ? error.stack : '';
-  return error.cause instanceof Error && error.cause !== error ? `${own}\nCaused by: ${stackOf(error.cause)}` : own;
+function stackOf(error: Error, causes: number): string {
+  const own = ownStack(error);
+  return error.cause instanceof Error && causes > 0 ? `${own}\nCaused by: ${stackOf(error.cause, causes - 1)}` : own;
 }
 
-function describe(value: unknown): string {
+// The stack's text is made when it is asked for, from whatever the error says then; that may throw.
+function ownStack(error: Error): string {
   try {
-    return (JSON.stringify(value) ?? String(value)).slice(0, MAX_MESSAGE);
+    return typeof error.stack === 'string' ? error.stack.slice(0, MAX_STACK) : '';
   } catch {
-    return String(value);
+    return '';
   }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : describe(value);
+}
+
+// A handler may throw anything, and an error's fields may hold anything: what has no text of its own is named by its type.
+function describe(value: unknown): string {
+  for (const write of [JSON.stringify, String]) {
+    try {
+      const text = write(value) as string | undefined;
+      if (text !== undefined) return text;
+    } catch {
+      // Not in this form: the next.
+    }
+  }
+  return `a value of type ${typeof value}`;
 }

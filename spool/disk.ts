@@ -191,6 +191,11 @@ export const disk = {
     return fs.fstatSync(fd).ino;
   },
 
+  /** When an open file was last written to, in milliseconds since the epoch. */
+  writtenAt(fd: number): number {
+    return fs.fstatSync(fd).mtimeMs;
+  },
+
   truncate(fd: number, size: number): void {
     fs.ftruncateSync(fd, size);
   },

@@ -25,9 +25,13 @@ export const isId = (text: string): boolean => ID.test(text);
 
 export const ID_RULE = 'an id is 1 to 100 of the characters A-Z a-z 0-9 . _ - and begins with a letter or a digit';
 
-/** `20261122T101500.123Z`: sorts as text in the order of time, and has no `:` (Windows). */
+/** The first and the last moment that a name can say: others would not sort as text. In milliseconds since the epoch. */
+export const MIN_RUN_AT = Date.parse('0000-01-01T00:00:00.000Z');
+export const MAX_RUN_AT = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
+/** `20261122T101500.123Z`: sorts as text in the order of time, and has no `:` (Windows). Times outside those become the nearest inside. */
 export function formatRunAt(ms: number): string {
-  return new Date(ms).toISOString().replace(/[-:]/g, '');
+  return new Date(Math.min(Math.max(ms, MIN_RUN_AT), MAX_RUN_AT)).toISOString().replace(/[-:]/g, '');
 }
 
 /** Milliseconds since the epoch from `now`, a UTC stamp, or epoch seconds or milliseconds; undefined for any other text. */

@@ -159,7 +159,9 @@ export function recordedIn(spool: Spool, leftovers: Leftover[]): Set<string> {
 function hasLine(spool: Spool, day: string, slot: string, { id, claimedAt }: Leftover): boolean {
   const text = spool.disk.read(spool.ledger(day, slot)) ?? '';
   const start = lineStart(id);
-  return text.split('\n').some((line) => line.startsWith(start) && Date.parse(parseLine(line)?.startedAt ?? '') >= claimedAt - TIMESTAMP_GRAIN_MS);
+  return text
+    .split('\n')
+    .some((line) => line.startsWith(start) && Date.parse(parseLine(line)?.startedAt ?? '') >= claimedAt - TIMESTAMP_GRAIN_MS);
 }
 
 /** How the lines of an id begin: they are found by it without parsing the others. */

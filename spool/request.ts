@@ -188,16 +188,11 @@ function parseJson(text: string): { value: unknown } | { reason: string } {
 // JSON.parse does not mind depth, but JSON.stringify and zod recurse: what cannot be written back is refused here.
 function depthExceeds(text: string, limit: number): boolean {
   let depth = 0;
-  let inString = false;
-  for (let index = 0; index < text.length; index++) {
-    const char = text.charCodeAt(index);
-    if (inString) {
-      if (char === 0x5c) index++;
-      else if (char === 0x22) inString = false;
-    } else if (char === 0x22) inString = true;
-    else if (char === 0x7b || char === 0x5b) {
-      if (++depth > limit) return true;
-    } else if (char === 0x7d || char === 0x5d) depth--;
+  for (const [bracket] of text.replace(STRINGS, '').matchAll(/[[\]{}]/g)) {
+    depth += bracket === '[' || bracket === '{' ? 1 : -1;
+    if (depth > limit) return true;
   }
   return false;
 }
+
+const STRINGS = /"(?:[^"\\]|\\.)*"/g;

@@ -41,7 +41,9 @@ export function settleTaken(spool: Spool, own: string, dead: string, options: Re
   const left = leftovers(spool, own).filter(({ name }) => !moved.has(name));
   const recorded = recordedIn(spool, left);
   for (const name of recorded) spool.disk.remove(spool.claimed(own, name));
-  const rescued = left.filter(({ name }) => !recorded.has(name)).flatMap((leftover) => settleLeftover(spool, dead, own, leftover, options) ?? []);
+  const rescued = left
+    .filter(({ name }) => !recorded.has(name))
+    .flatMap((leftover) => settleLeftover(spool, dead, own, leftover, options) ?? []);
   spool.disk.removeFolder(spool.slot(own));
   return rescued;
 }

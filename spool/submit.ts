@@ -1,7 +1,7 @@
 import { monotonicFactory } from 'ulid';
 import { type Duration, parseDuration } from './duration.ts';
 import { SpoolError } from './errors.ts';
-import { DEFAULT_PRIORITY, formatRunAt, ID_RULE, isId, MAX_PRIORITY } from './filename.ts';
+import { DEFAULT_PRIORITY, formatRunAt, ID_RULE, isId, MAX_PRIORITY, MAX_RUN_AT, MIN_RUN_AT } from './filename.ts';
 import { checkRequest, MAX_BODY_BYTES, type RequestPolicy } from './request.ts';
 import { type Spool, syncNames, temporaryFile } from './spool.ts';
 
@@ -80,13 +80,17 @@ function runAtText(delay: Duration | undefined, at: Date | string | undefined, n
   if (delay !== undefined && at !== undefined) throw invalid(`${which}expected delay or at, got both`);
   if (delay !== undefined) {
     const ms = parseDuration(delay, `${which}delay`);
-    return ms === 0 ? 'now' : formatRunAt(now + ms);
+    return ms === 0 ? 'now' : stamp(now + ms, `${which}delay`, delay);
   }
-  if (at === undefined) return 'now';
-  const time = new Date(at).getTime();
-  if (Number.isNaN(time))
-    throw new SpoolError('INVALID_RUN_AT', `${which}at: expected a time such as 2026-11-22T10:15:00Z, got ${JSON.stringify(at)}`);
-  return formatRunAt(time);
+  return at === undefined ? 'now' : stamp(new Date(at).getTime(), `${which}at`, at);
+}
+
+function stamp(ms: number, what: string, given: unknown): string {
+  if (ms >= MIN_RUN_AT && ms <= MAX_RUN_AT) return formatRunAt(ms);
+  throw new SpoolError(
+    'INVALID_RUN_AT',
+    `${what}: expected a time in the years 0 to 9999, such as 2026-11-22T10:15:00Z, got ${JSON.stringify(given)}`,
+  );
 }
 
 function refuseTwins(drafts: Draft[]): void {

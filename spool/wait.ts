@@ -10,7 +10,7 @@ export type WaitOptions = {
   timeout?: Duration;
   /** Called with each status that was read. */
   onStatus?(status: JobStatus): void;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 };
 
 /**
@@ -19,22 +19,27 @@ export type WaitOptions = {
  * alone, more seldom the longer a look takes.
  */
 export async function waitForJob(spool: Spool, id: string, { timeout, onStatus, signal }: WaitOptions = {}): Promise<JobStatus> {
-  const limit = timeout === undefined ? Number.POSITIVE_INFINITY : parseDuration(timeout, 'timeout');
+  const limit = limitOf(timeout);
   const began = performance.now();
-  let unknownFor = 0;
+  let misses = 0;
   for (;;) {
     const looked = performance.now();
     const status = jobStatus(spool, id);
     if (status) onStatus?.(status);
     if (status && isFinal(status.state)) return status;
-    // In the moment of a move between folders a job may be seen in neither: only a second miss counts.
-    unknownFor = status ? 0 : unknownFor + 1;
-    if (unknownFor > 1) throw new SpoolError('NOT_FOUND', `wait for ${id}: ${spool.root} knows no job of that id`);
+    misses = status ? 0 : misses + 1;
+    if (misses > MAX_MISSES) throw new SpoolError('NOT_FOUND', `wait for ${id}: ${spool.root} knows no job of that id`);
     const left = limit - (performance.now() - began);
     if (left <= 0) throw timedOut(id, limit, status);
-    await sleep(Math.min(left, pauseAfter(performance.now() - looked)), undefined, signal ? { signal } : {});
+    await sleep(Math.min(left, pauseAfter(performance.now() - looked)), undefined, { signal });
   }
 }
+
+// In the moment of a move between folders a job may be seen in neither.
+const MAX_MISSES = 1;
+
+const limitOf = (timeout: Duration | undefined): number =>
+  timeout === undefined ? Number.POSITIVE_INFINITY : parseDuration(timeout, 'timeout');
 
 const pauseAfter = (lookMs: number): number => Math.min(2_000, Math.max(25, lookMs * 10));
 
