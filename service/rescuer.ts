@@ -7,7 +7,7 @@ import { slots } from '../spool/lease.ts';
 import type { Life, Liveness } from '../spool/liveness.ts';
 import { platform } from '../spool/platform.ts';
 import type { Policy } from '../spool/policy.ts';
-import { type RescueOptions, type Rescued, rescue, settleTaken } from '../spool/rescue.ts';
+import { type Rescued, type RescueOptions, rescue, settleTaken } from '../spool/rescue.ts';
 import type { Spool } from '../spool/spool.ts';
 
 /** What a rescue needs to know of the service. */

@@ -92,6 +92,7 @@ const SHORT = {
   JOBSPOOL_SCAN: '200ms',
   JOBSPOOL_STALE: '5s',
   JOBSPOOL_DURABILITY: 'none',
+  NODE_COMPILE_CACHE: path.join(ROOT, '.compile-cache'),
 };
 
 function collect(stream: NodeJS.ReadableStream): () => string {

@@ -95,7 +95,8 @@ test('a log that somebody removes or renames is begun again', (t) => {
 test('a rotation that a crash cut in half is brought to its end, and no line is lost', (t) => {
   const { spool, file, clock, open, text, dated } = setUp(t);
   const log = open();
-  const yesterday = clock.now;
+  const yesterday = clock.now - DAY;
+  clock.now -= DAY;
   log.write('old\n');
   clock.now += DAY;
   fs.linkSync(file, path.join(spool.logs, dated(yesterday)));
@@ -122,9 +123,9 @@ test('a rotation cut in half is brought to its end also by a process that starts
   assert.equal(text('x.log'), 'new\n');
 });
 
-test('processes that see midnight in the same moment lose no line', async (t) => {
+test('processes that see midnight in the same moment lose no line and file none under a wrong day', async (t) => {
   const { spool } = setUp(t);
-  const [rounds, lines, writers] = [12, 50, ['a', 'b', 'c']];
+  const [rounds, lines, writers] = [30, 20, ['a', 'b', 'c']];
   const yesterday = (Date.now() - DAY) / 1_000;
   for (let round = 0; round < rounds; round++) {
     const file = path.join(spool.logs, `round${round}.log`);

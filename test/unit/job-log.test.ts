@@ -59,26 +59,29 @@ test('of a log that is too long the beginning and the end are kept, and a line s
   assert.equal(leftOut(kept), whole.length - 1_000);
 });
 
+/** Prints chunks of these lengths in each attempt; returns what a log without a limit would hold. */
+function print(spool: Spool, id: string, limit: number, attempts: number[][]): string {
+  let whole = '';
+  for (const [index, lengths] of attempts.entries()) {
+    const chunks = lengths.map((length) => String(index).repeat(length));
+    const log = new JobLog(spool, id, heading(index + 1), limit);
+    for (const chunk of chunks) log.write(chunk);
+    log.close();
+    const printed = chunks.join('');
+    if (printed !== '') whole += `${whole === '' ? '' : '\n'}${headingText(index + 1)}${printed}`;
+  }
+  return whole;
+}
+
 test('however often a log is cut, over all attempts what went and what is kept add up', (t) => {
   const spool = tempSpool(t);
   let job = 0;
   fc.assert(
     fc.property(fc.array(fc.array(fc.integer({ min: 0, max: 300 }), { maxLength: 8 }), { minLength: 1, maxLength: 5 }), (attempts) => {
       job += 1;
-      const id = `job${job}`;
-      let whole = '';
-      for (const [index, chunks] of attempts.entries()) {
-        const log = new JobLog(spool, id, heading(index + 1), 400);
-        for (const length of chunks) {
-          if (length > 0 && !whole.includes(headingText(index + 1))) whole += `${whole === '' ? '' : '\n'}${headingText(index + 1)}`;
-          const bytes = String(index).repeat(length);
-          log.write(bytes);
-          whole += bytes;
-        }
-        log.close();
-      }
-      if (whole === '') return assert.equal(fs.existsSync(spool.jobLog(id)), false);
-      const kept = read(spool, id);
+      const whole = print(spool, `job${job}`, 400, attempts);
+      if (whole === '') return assert.equal(fs.existsSync(spool.jobLog(`job${job}`)), false);
+      const kept = read(spool, `job${job}`);
       if (whole.length <= 400) return assert.equal(kept, whole);
       assert.equal(unmarked(kept), whole.slice(0, 200) + whole.slice(-200));
       assert.equal(leftOut(kept), whole.length - 400);

@@ -1,0 +1,131 @@
+import type { Command } from 'commander';
+import type { EventLog } from '../../jobs/event-log.ts';
+import { jobFields } from '../../jobs/log-move.ts';
+import { cancelWaiting } from '../../spool/cancel.ts';
+import { Liveness } from '../../spool/liveness.ts';
+import { clearCancel, requestCancel } from '../../spool/marker.ts';
+import { jobStatus, locate } from '../../spool/query.ts';
+import type { Spool } from '../../spool/spool.ts';
+import { allows } from '../../spool/state.ts';
+import { remove, retry, type Steered } from '../../spool/steer.ts';
+import { print } from '../output.ts';
+import { EXIT, type ExitCode } from './exit.ts';
+import { ASSUMED_STALE_MS, isServed } from './served.ts';
+import { existingSpool } from './settings.ts';
+
+const EXIT_HELP = `
+Each id gets a line. Exits with 3 when one of them is unknown, with 4 when the state of one does not allow it; the others are
+carried out all the same.`;
+
+/** `cancel`. */
+export function addCancel(program: Command): void {
+  program
+    .command('cancel')
+    .description('cancel jobs: those that wait at once, those that run by their signal, then TERM, then KILL')
+    .argument('<id...>', 'ids of jobs')
+    .addHelpText(
+      'after',
+      `${EXIT_HELP}
+
+Examples:
+  $ jobspool cancel report-2026
+  $ jobspool ls state:pending class:Report --limit 0 --json | jq -r .id | xargs jobspool cancel`,
+    )
+    .action((ids: string[], _flags, command: Command) => forEach(command, ids, cancel));
+}
+
+/** `retry`. */
+export function addRetry(program: Command): void {
+  program
+    .command('retry')
+    .description('run jobs again: failed, cancelled and rejected ones afresh, waiting ones now')
+    .argument('<id...>', 'ids of jobs')
+    .addHelpText(
+      'after',
+      `${EXIT_HELP}
+
+Examples:
+  $ jobspool retry report-2026
+  $ jobspool ls state:failed since:1h --limit 0 --json | jq -r .id | xargs jobspool retry`,
+    )
+    .action((ids: string[], _flags, command: Command) =>
+      forEach(command, ids, (spool, id) => said(id, retry(spool, id), 'retried', 'retry', (from) => `it was ${from} and will run again`)),
+    );
+}
+
+/** `rm`. */
+export function addRemove(program: Command): void {
+  program
+    .command('rm')
+    .description('delete jobs that do not run, with their history and log')
+    .argument('<id...>', 'ids of jobs')
+    .addHelpText(
+      'after',
+      `${EXIT_HELP} Completed jobs are not deleted one by one: they leave by age (jobspool prune).
+
+Examples:
+  $ jobspool rm report-2026`,
+    )
+    .action((ids: string[], _flags, command: Command) =>
+      forEach(command, ids, (spool, id, log) => {
+        const steered = remove(spool, id);
+        if (steered.kind === 'done') log.info(`removed by hand, it was ${steered.from}`, { id });
+        return said(id, steered, 'removed', 'rm', (from) => `it was ${from}`);
+      }),
+    );
+}
+
+/** What was done for one id, in a sentence. */
+type Said = { code: ExitCode; text: string };
+
+async function forEach(command: Command, ids: string[], act: (spool: Spool, id: string, log: EventLog) => Said): Promise<void> {
+  const spool = existingSpool(command);
+  const { EventLog } = await import('../../jobs/event-log.ts');
+  const log = new EventLog(spool);
+  for (const id of ids) {
+    const { code, text } = act(spool, id, log);
+    if (code === EXIT.ok) print(text);
+    else console.error(`jobspool: ${text}`);
+    process.exitCode = Math.max(Number(process.exitCode ?? 0), code);
+  }
+  log.close();
+}
+
+function said(id: string, steered: Steered, done: string, verb: string, details: (from: string) => string): Said {
+  switch (steered.kind) {
+    case 'done':
+      return { code: EXIT.ok, text: `${id} ${done}: ${details(steered.from)}` };
+    case 'unknown':
+      return unknown(verb, id);
+    case 'conflict':
+      return { code: EXIT.conflict, text: `${verb} ${id}: it is ${steered.state}, which does not allow it; nothing was changed` };
+  }
+}
+
+const unknown = (verb: string, id: string): Said => ({
+  code: EXIT.notFound,
+  text: `${verb} ${id}: no job of that id is known; nothing was changed`,
+});
+
+function cancel(spool: Spool, id: string, log: EventLog): Said {
+  const state = jobStatus(spool, id)?.state;
+  if (!state) return unknown('cancel', id);
+  if (!allows(state, 'cancel')) return { code: EXIT.conflict, text: `cancel ${id}: it is ${state} already; nothing was changed` };
+  // The marker first: should a runner claim the job in this moment, it sees that.
+  requestCancel(spool, id);
+  const place = locate(spool, id);
+  const job = place && cancelWaiting(spool, place.name);
+  if (job) log.event('cancelled', jobFields(job), 'cancelled before it ran');
+  // A dispatcher that saw the marker may have been faster.
+  else if (place?.state !== 'cancelled') return { code: EXIT.ok, text: `${id} cancellation asked for: ${whoCancels(spool, place?.slot)}` };
+  clearCancel(spool, id);
+  return { code: EXIT.ok, text: `${id} cancelled: it was ${state}` };
+}
+
+/** `slot`: where the job runs, if it does. */
+function whoCancels(spool: Spool, slot: string | undefined): string {
+  const liveness = new Liveness(spool, ASSUMED_STALE_MS);
+  if (slot !== undefined && liveness.of(slot, 0) === 'alive') return 'it runs, and its runner stops it';
+  const state = slot === undefined ? 'it is not accepted yet' : 'its runner is dead';
+  return isServed(spool) ? `${state}; the dispatcher cancels it` : `${state} and no dispatcher runs, so the next one to start cancels it`;
+}
