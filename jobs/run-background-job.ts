@@ -62,7 +62,7 @@ export async function runBackgroundJob<C extends HandlerClass, M extends MethodO
   method: M,
   ...rest: Rest<C, M>
 ): Promise<string>;
-export async function runBackgroundJob<C extends HandlerClass>(Class: 'handle' extends MethodOf<C> ? C : never): Promise<string>;
+export async function runBackgroundJob<C extends HandlerClass>(Class: [] extends ArgumentsOf<C, 'handle'> ? C : never): Promise<string>;
 export async function runBackgroundJob(
   className: string,
   method?: string,

@@ -11,7 +11,8 @@ export function durationMs(value: unknown): number | undefined {
   if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? Math.round(value * 1_000) : undefined;
   const match = typeof value === 'string' ? FORM.exec(value.trim()) : null;
   if (!match) return undefined;
-  return Math.round(Number(match[1]) * (UNITS[match[2] ?? 's'] as number));
+  const ms = Math.round(Number(match[1]) * (UNITS[match[2] ?? 's'] as number));
+  return Number.isFinite(ms) ? ms : undefined;
 }
 
 /** Milliseconds; throws SpoolError `INVALID_DURATION` that names `what` when `value` is not a duration. */
@@ -27,7 +28,7 @@ export function parseDuration(value: unknown, what: string): number {
 /** `90s`, `1m 30s`, `2h 5m`: for people, two units at most. */
 export function formatDuration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)}ms`;
-  if (ms < 10_000) return `${(ms / 1_000).toFixed(1)}s`;
+  if (ms < 9_950) return `${(ms / 1_000).toFixed(1)}s`;
   const seconds = Math.round(ms / 1_000);
   if (seconds < 60) return `${seconds}s`;
   if (seconds < 3_600) return `${Math.floor(seconds / 60)}m ${seconds % 60}s`;

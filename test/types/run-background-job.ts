@@ -1,6 +1,10 @@
 /** What the compiler promises to those who enqueue from TypeScript. Never run: `tsc` fails when a line stops being right, or wrong. */
 import { cancelJob, jobStatus, runBackgroundJob, runBackgroundJobs, waitForJob } from '../../jobs/index.ts';
 
+class HandleTakesText {
+  handle(_text: string): void {}
+}
+
 class Report {
   build(_year: number, _title?: string): string {
     return '';
@@ -70,6 +74,8 @@ export async function wrong(): Promise<void> {
   await runBackgroundJob(Report, 'rows', ['a', 'b']);
   // @ts-expect-error: a class without `handle` needs a method
   await runBackgroundJob(Report);
+  // @ts-expect-error: a class whose `handle` needs parameters
+  await runBackgroundJob(HandleTakesText);
   // @ts-expect-error: an object is no class
   await runBackgroundJob(new Report(), 'build', [2026]);
   // @ts-expect-error: an option that does not exist
