@@ -21,27 +21,26 @@ export type MethodPolicy = z.infer<typeof MethodPolicy>;
 
 const Methods = z.record(z.string(), MethodPolicy);
 
-export const AllowlistEntry = z.union([
-  z.strictObject({
-    /** The module of the class, relative to the allow-list's file. */
-    module: z.string().min(1),
-    /** The name it is exported by; default: the class name. */
-    export: z.string().min(1).optional(),
-    methods: Methods,
-  }),
-  z.strictObject({
-    /** A program and its arguments; no shell sees them. It runs in the folder of the allow-list's file. */
-    command: z.tuple([z.string().min(1)], z.string()),
-    methods: Methods,
-  }),
-]);
+/** A class of a JavaScript or TypeScript module. */
+export const ModuleEntry = z.strictObject({
+  /** Relative to the allow-list's file. */
+  module: z.string().min(1),
+  /** The name the class is exported by; default: the class name. */
+  export: z.string().min(1).optional(),
+  methods: Methods,
+});
 
-export type AllowlistEntry = z.infer<typeof AllowlistEntry>;
+/** A program in any language. */
+export const CommandEntry = z.strictObject({
+  /** The program and its arguments; no shell sees them. It runs in the folder of the allow-list's file. */
+  command: z.array(z.string().min(1)).min(1),
+  methods: Methods,
+});
 
-export const AllowlistShape = z.record(z.string(), AllowlistEntry);
+export type AllowlistEntry = z.infer<typeof ModuleEntry> | z.infer<typeof CommandEntry>;
 
 /** The only handlers that may run: class, module or command, methods, and their policies. */
-export type AllowlistShape = z.infer<typeof AllowlistShape>;
+export type AllowlistShape = Record<string, AllowlistEntry>;
 
 /** Types an allow-list: `export default defineAllowlist({ … })`. Returns it unchanged. */
 export function defineAllowlist<const A extends AllowlistShape>(allowlist: A): A {

@@ -5,7 +5,7 @@ import { disk } from '../spool/disk.ts';
 import { messageOf } from '../spool/errors.ts';
 import { type Policy, resolvePolicy } from '../spool/policy.ts';
 import { type Request, sentence } from '../spool/request.ts';
-import { type AllowlistEntry, AllowlistShape, type MethodPolicy } from './define-allowlist.ts';
+import { type AllowlistEntry, type AllowlistShape, CommandEntry, type MethodPolicy, ModuleEntry } from './define-allowlist.ts';
 
 /** The allow-list could not be read; the message says where and why. */
 export class AllowlistError extends Error {
@@ -34,13 +34,8 @@ export function findAllowlist(named: string | undefined, cwd = process.cwd()): s
 
 /** Reads an allow-list. Loads no handler. Throws AllowlistError that names every mistake in it. */
 export async function loadAllowlist(file: string): Promise<Allowlist> {
-  const value = await importDefault(file);
-  const parsed = AllowlistShape.safeParse(value);
-  if (!parsed.success) {
-    const mistakes = parsed.error.issues.map((issue) => `  ${sentence(issue, value)}`);
-    throw new AllowlistError(`read the allow-list ${file}:\n${mistakes.join('\n')}`);
-  }
-  return new Allowlist(file, parsed.data, schemasOf(file, parsed.data));
+  const classes = checkShape(file, await importDefault(file));
+  return new Allowlist(file, classes, schemasOf(file, classes));
 }
 
 /** The handlers that may run. Every look-up is by own names only: `constructor` and what is inherited resolve to nothing. */
@@ -90,6 +85,23 @@ async function importDefault(file: string): Promise<unknown> {
     throw new AllowlistError(`read the allow-list ${file}: ${messageOf(error)}`, { cause: error });
   }
 }
+
+function checkShape(file: string, value: unknown): AllowlistShape {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new AllowlistError(
+      `read the allow-list ${file}: expected an object of classes as its default export, got ${JSON.stringify(value) ?? 'nothing'}`,
+    );
+  }
+  const checked = Object.entries(value).map(([name, entry]) => ({ name, entry, result: entrySchema(entry).safeParse(entry) }));
+  const mistakes = checked.flatMap(
+    ({ name, entry, result }) => result.error?.issues.map((issue) => `  ${sentence(issue, entry, name)}`) ?? [],
+  );
+  if (mistakes.length > 0) throw new AllowlistError(`read the allow-list ${file}:\n${mistakes.join('\n')}`);
+  return Object.fromEntries(checked.map(({ name, result }) => [name, result.data as AllowlistEntry]));
+}
+
+// Which form was meant is clear from its one word; against both forms at once, the mistakes would be named twice.
+const entrySchema = (entry: unknown) => (typeof entry === 'object' && entry !== null && 'command' in entry ? CommandEntry : ModuleEntry);
 
 function schemasOf(file: string, classes: AllowlistShape): Map<string, z.ZodType> {
   const schemas = new Map<string, z.ZodType>();

@@ -114,9 +114,8 @@ const HINTS: Record<string, string> = {
 };
 
 function unknownField(where: string, key: string): string {
-  const field = where === '' ? key : `${where}.${key}`;
-  const hint = where === '' && Object.hasOwn(HINTS, key) ? `"${key}" ${HINTS[key]}` : 'it is not part of a request';
-  return `unknown field "${field}": ${hint}`;
+  if (where !== '') return `unknown field "${where}.${key}"`;
+  return `unknown field "${key}": ${Object.hasOwn(HINTS, key) ? `"${key}" ${HINTS[key]}` : 'it is not part of a request'}`;
 }
 
 function expected(issue: z.core.$ZodIssue): string {

@@ -105,7 +105,7 @@ function summaryWords(spool: Spool): string {
 function summarise(spool: Spool, began: number): Summary {
   // File times come from the kernel's tick, a little behind the clock.
   const isNew = (file: string) => (spool.disk.facts(file)?.mtimeMs ?? 0) >= began - 20;
-  const ended = (state: 'failed' | 'cancelled' | 'rejected') => count(places(spool, state), ({ file }) => isNew(file));
+  const ended = (state: 'failed' | 'cancelled') => count(places(spool, state), ({ file }) => isNew(file));
   return {
     completed: countCompleted(spool, new Date(began).toISOString()),
     failed: ended('failed'),

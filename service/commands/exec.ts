@@ -60,9 +60,9 @@ async function execNow(body: object, config: Config): Promise<ExitCode> {
 async function attempt(job: Job, permitted: Permitted, allowlist: Allowlist, config: Config): Promise<End> {
   const { execute } = await import('../../jobs/execute.ts');
   const policy = allowlist.policyOf(job.request, config.policy);
+  const stopping = await stopper(policy.timeoutMs, config.killGraceMs);
   const folder = privateFolder();
   const files = { result: path.join(folder, 'result'), progress: path.join(folder, 'progress') };
-  const stopping = await stopper(policy.timeoutMs, config.killGraceMs);
   const progress = progressLine();
   const print = printToStandardError();
   try {

@@ -27,7 +27,8 @@ test('one object alone is the object argument; an array alone stays one position
 test('--params is the whole value, and nothing else than an array or an object', () => {
   assert.deepEqual(paramsOf([], '[1,"a"]'), [1, 'a']);
   assert.deepEqual(paramsOf([], '{"a":[]}'), { a: [] });
-  for (const text of ['5', '"a"', 'null', 'a', '']) assert.throws(() => paramsOf([], text), isUsage(/--params: expected a JSON array or object/));
+  for (const text of ['5', '"a"', 'null', 'a', ''])
+    assert.throws(() => paramsOf([], text), isUsage(/--params: expected a JSON array or object/));
   assert.throws(() => paramsOf(['a'], '[]'), isUsage(/expected PARAMS or --params, got both/));
 });
 

@@ -6,7 +6,13 @@ import type { JobStatus } from '../../spool/query.ts';
 const NOW = Date.parse('2026-11-22T12:00:00.000Z');
 
 test('a filter finds what each of its qualifiers says, and nothing else', () => {
-  const job = aJob({ id: 'report-7', state: 'failed', class: 'Report', method: 'build', error: { name: 'IoError', message: 'No such file' } });
+  const job = aJob({
+    id: 'report-7',
+    state: 'failed',
+    class: 'Report',
+    method: 'build',
+    error: { name: 'IoError', message: 'No such file' },
+  });
   for (const text of [
     '',
     'state:failed',
@@ -83,7 +89,8 @@ test('quotes keep a phrase and a colon together, and one that is never closed is
 
 test('a list by state and id opens no file', () => {
   assert.equal(needsContent(parsedFilter('state:failed id:a*')), false);
-  for (const text of ['class:X', 'method:x', 'error:x', 'x', 'retried:yes', 'since:1h']) assert.equal(needsContent(parsedFilter(text)), true, text);
+  for (const text of ['class:X', 'method:x', 'error:x', 'x', 'retried:yes', 'since:1h'])
+    assert.equal(needsContent(parsedFilter(text)), true, text);
 });
 
 function parsedFilter(text: string): Filter {
