@@ -19,6 +19,7 @@ import { addStats } from './commands/stats.ts';
 import { addCancel, addRemove, addRetry } from './commands/steer.ts';
 import { addWait } from './commands/wait.ts';
 import { ConfigError } from './config.ts';
+import { leaveWhenUnread } from './output.ts';
 
 const EXIT_CODES = `
 Exit codes:
@@ -29,6 +30,7 @@ Every variable of the configuration is in the README. Flags come before the envi
 
 /** Runs one command line and sets the process's exit code. Prints what went wrong on standard error; never throws. */
 export async function runCli(argv: string[]): Promise<void> {
+  leaveWhenUnread();
   try {
     await makeProgram().parseAsync(argv);
   } catch (error) {

@@ -2,7 +2,15 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
 import type { State } from '../spool/state.ts';
 
-/** Prints a line. When its reader has gone away (`| head`), the command ends quietly. */
+/** From now on a command whose reader goes away (`| head`) ends quietly. */
+export function leaveWhenUnread(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(process.exitCode ?? 0);
+  });
+}
+
+/** Prints a line. */
 export function print(line: string): void {
   write(`${line}\n`);
 }
@@ -12,7 +20,6 @@ export const printJson = (value: unknown): void => print(JSON.stringify(value));
 
 /** Prints bytes as they are. */
 export function write(bytes: string | Uint8Array): void {
-  if (process.stdout.listenerCount('error') === 0) process.stdout.on('error', leaveWhenUnread);
   process.stdout.write(bytes);
 }
 
@@ -53,8 +60,8 @@ export function table(head: string[], rows: string[][]): string[] {
 
 /** Where log lines go beside the log files: a stream, as they are or, on a terminal, for people. */
 export async function logSink(stream: NodeJS.WriteStream & { fd: number }): Promise<(line: string) => void> {
-  // A reader that goes away (`jobspool serve | head`) must not end the service.
-  stream.on('error', () => undefined);
+  // A reader that goes away (`jobspool serve | head`) ends a command, but must not end the service.
+  stream.removeAllListeners('error').on('error', () => undefined);
   if (!stream.isTTY) return (line) => void stream.write(line);
   const { default: pretty } = await import('pino-pretty');
   const shown = pretty({
@@ -66,11 +73,6 @@ export async function logSink(stream: NodeJS.WriteStream & { fd: number }): Prom
     destination: stream.fd,
   });
   return (line) => void shown.write(line);
-}
-
-function leaveWhenUnread(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(process.exitCode ?? 0);
 }
 
 const widthOf = (text: string): number => stripVTControlCharacters(text).length;

@@ -6,7 +6,10 @@ import { Dispatcher } from './dispatcher.ts';
 import { logSink } from './output.ts';
 import { firstAndSecondSignal } from './shutdown.ts';
 
-/** `dispatch` runs jobs, `serve` also listens. Resolves when the service was told to stop and has. */
+/**
+ * `dispatch` runs jobs, `serve` also listens. Resolves when the service was told to stop and has. Standard output carries log
+ * lines and nothing else; `greet` gets what is meant for a person.
+ */
 export async function runService(config: Config, kind: 'serve' | 'dispatch', greet: (lines: string[]) => void): Promise<void> {
   const spool = openSpool(config.dir, { durability: config.durability });
   const allowlist = await loadAllowlist(findAllowlist(config.jobs));
@@ -18,6 +21,7 @@ export async function runService(config: Config, kind: 'serve' | 'dispatch', gre
   greet(greeting(spool, config, server?.port));
   dispatcher.log.info(`dispatcher started with ${config.runners} runners on ${spool.root}`, {
     pid: process.pid,
+    ...(server ? { url: `http://${config.host}:${server.port}${config.basePath}` } : {}),
     allowlist: allowlist.file,
   });
   const signal = await first;

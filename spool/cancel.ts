@@ -1,5 +1,6 @@
 import { readJob } from './claim.ts';
 import type { Job } from './job.ts';
+import type { Request } from './request.ts';
 import { withoutBudget } from './settle.ts';
 import { replaceFile, type Spool } from './spool.ts';
 
@@ -22,6 +23,11 @@ function cancelFile(spool: Spool, file: string, name: string): Job | undefined {
   const read = readJob(spool, target, name);
   if (read.kind !== 'claimed') return undefined;
   // Written anew, so that the file's time says when, and a later retry has its whole budget.
-  replaceFile(spool, target, `${JSON.stringify(withoutBudget(read.job.request))}\n`);
+  replaceFile(spool, target, `${JSON.stringify(ended(read.job, read.writtenAt))}\n`);
   return read.job;
+}
+
+function ended({ request, runAt }: Job, writtenAt: number): Request {
+  const acceptedAt = request.acceptedAt ?? new Date(writtenAt).toISOString();
+  return { ...withoutBudget(request), acceptedAt, runAt: request.runAt ?? new Date(runAt).toISOString() };
 }

@@ -17,14 +17,14 @@ export type Inspected =
   | { kind: 'unreadable'; reason: string }
   | { kind: 'missing' };
 
-export type FileFacts = { size: number; mtimeMs: number; ctimeMs: number; ino: number; isFile: boolean };
+export type FileFacts = { size: number; mtimeMs: number; ctimeMs: number; ino: number; isFile: boolean; isFolder: boolean };
 
 export type Disk = typeof disk;
 
 export const disk = {
-  /** The names in a folder, in no order; none when it is missing. */
+  /** The names in a folder, in no order; none when it is missing or no folder. */
   names(folder: string): string[] {
-    return missingAs([], () => fs.readdirSync(folder));
+    return missingAs([], () => fs.readdirSync(folder), ['ENOENT', 'ENOTDIR']);
   },
 
   /** As `names`, off the main thread: for folders that may hold a million. */
@@ -60,7 +60,16 @@ export const disk = {
 
   facts(file: string): FileFacts | undefined {
     const stat = fs.lstatSync(file, { throwIfNoEntry: false });
-    return stat && { size: stat.size, mtimeMs: stat.mtimeMs, ctimeMs: stat.ctimeMs, ino: stat.ino, isFile: stat.isFile() };
+    return (
+      stat && {
+        size: stat.size,
+        mtimeMs: stat.mtimeMs,
+        ctimeMs: stat.ctimeMs,
+        ino: stat.ino,
+        isFile: stat.isFile(),
+        isFolder: stat.isDirectory(),
+      }
+    );
   },
 
   /** The file system that a folder is on; a link is followed. */
@@ -109,7 +118,7 @@ export const disk = {
     }
   },
 
-  /** Makes a folder that only the owner and the group may enter; false when it is there already. */
+  /** Makes a folder, and those above it, that only the owner and the group may enter; false when it is there already. */
   makeFolder(folder: string): boolean {
     try {
       fs.mkdirSync(folder, { mode: 0o770 });
@@ -117,8 +126,8 @@ export const disk = {
       return true;
     } catch (error) {
       if (errnoOf(error) === 'EEXIST') return false;
-      if (errnoOf(error) !== 'ENOENT') throw error;
-      fs.mkdirSync(path.dirname(folder), { recursive: true });
+      // Not mkdir's own `recursive`: where nothing may be made (/proc) it tries for ever.
+      if (errnoOf(error) !== 'ENOENT' || !disk.makeFolder(path.dirname(folder))) throw error;
       return disk.makeFolder(folder);
     }
   },
@@ -233,11 +242,11 @@ const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
 const INSPECT_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-function missingAs<T>(answer: T, act: () => T): T {
+function missingAs<T>(answer: T, act: () => T, missing: readonly string[] = ['ENOENT']): T {
   try {
     return act();
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return answer;
+    if (missing.includes(errnoOf(error) ?? '')) return answer;
     throw error;
   }
 }

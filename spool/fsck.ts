@@ -1,11 +1,12 @@
 /** Looks a whole spool over for what should not be in it. It may be in use: what is seen twice, with a pause between, is true. */
 import { readJob } from './claim.ts';
 import { parseJobName, parseRequestName } from './filename.ts';
-import { FOLDERS } from './layout.ts';
+import { FOLDERS, REASON_ENDING } from './layout.ts';
 import { holderOfSlot, slots } from './lease.ts';
 import { ledgerDays, parseLine } from './ledger.ts';
 import type { Liveness } from './liveness.ts';
 import { jobStatus } from './query.ts';
+import { isBound } from './settle.ts';
 import { replaceFile, type Spool } from './spool.ts';
 import { isFinal } from './state.ts';
 
@@ -100,7 +101,7 @@ function* inSlot(slot: string, names: string[], dead: string | undefined): Gener
 /** What a file in the slot of a dead holder is, and what a rescue does with it; undefined for a stranger. */
 function rescueOf(name: string): { is: string; does: string } | undefined {
   if (parseJobName(name)) return { is: 'was left behind', does: 'settles' };
-  return BOUND.test(name) ? { is: 'is a move that was not finished', does: 'finishes' } : undefined;
+  return isBound(name) ? { is: 'is a move that was not finished', does: 'finishes' } : undefined;
 }
 
 function* twins(spool: Spool): Generator<Flaw> {
@@ -149,8 +150,8 @@ function* inLedgerFile(spool: Spool, shown: string): Generator<Flaw> {
 function* inRejected(spool: Spool): Generator<Flaw> {
   const names = new Set(spool.disk.names(spool.rejected));
   for (const name of names) {
-    const subject = name.endsWith(REASON) ? name.slice(0, -REASON.length) : undefined;
-    if (subject === undefined) yield* ofRejected(spool, name, names.has(`${name}${REASON}`));
+    const subject = name.endsWith(REASON_ENDING) ? name.slice(0, -REASON_ENDING.length) : undefined;
+    if (subject === undefined) yield* ofRejected(spool, name, names.has(`${name}${REASON_ENDING}`));
     else if (!names.has(subject)) {
       const how = `removed rejected/${name}`;
       yield {
@@ -167,7 +168,7 @@ function* ofRejected(spool: Spool, name: string, hasReason: boolean): Generator<
     replaceFile(spool, spool.reason(name), `${JSON.stringify({ rejectedAt: new Date().toISOString(), reason: LOST_REASON }, null, 2)}\n`);
   yield {
     ...wrong(`rejected/${name} has no reason beside it`),
-    repair: { how: `wrote rejected/${name}${REASON}, which says that the reason was lost`, act },
+    repair: { how: `wrote rejected/${name}${REASON_ENDING}, which says that the reason was lost`, act },
   };
 }
 
@@ -187,9 +188,6 @@ function* unreadable(spool: Spool, shown: string): Generator<Flaw> {
   if (file.kind === 'not-a-file') yield wrong(`${shown} is ${file.what}, not a regular file; it is rejected when it is accepted`);
 }
 
-const REASON = '.reason.json';
-// As `settle` names a job's new text until it is in its place.
-const BOUND = /^\.(pending|retrying|failed|cancelled)=/;
 const LOST_REASON = 'the reason was lost; jobspool fsck --repair wrote this one';
 
 const wrong = (what: string): Flaw => ({ level: 'wrong', what });

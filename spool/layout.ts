@@ -3,6 +3,9 @@ import path from 'node:path';
 /** The version of the spool on disk that this code reads and writes. */
 export const SPOOL_VERSION = 1;
 
+/** Beside a rejected file stands its reason, under the same name with this ending. */
+export const REASON_ENDING = '.reason.json';
+
 /** Where everything in a spool is. A pure function of its folder. */
 export type Layout = ReturnType<typeof layout>;
 
@@ -37,7 +40,7 @@ export function layout(dir: string) {
 
     claimed: (slot: string, name: string) => at('running', slot, name),
     cancelMarker: (id: string) => at('cancel', id),
-    reason: (name: string) => at('rejected', `${name}.reason.json`),
+    reason: (name: string) => at('rejected', `${name}${REASON_ENDING}`),
     ledger: (day: string, slot: string) => at('completed', day, `${slot}.ndjson`),
     ledgerDay: (day: string) => at('completed', day),
     jobLog: (id: string) => at('logs', 'jobs', `${id}.log`),

@@ -51,8 +51,8 @@ export async function acquireSlot(spool: Spool, options: LeaseOptions): Promise<
 
 /** The slots that are held or were left behind, in no order. */
 export function slots(spool: Spool): string[] {
-  const names = spool.disk.names(spool.running).filter((name) => !name.startsWith('.'));
-  return [...new Set(names.map((name) => name.replace(SLOT_FILE, '')))];
+  const names = spool.disk.names(spool.running).map((name) => name.replace(SLOT_FILE, ''));
+  return [...new Set(names.filter((name) => SLOT.test(name)))];
 }
 
 /** Who holds a slot; undefined when nobody says so, or not in a way that could be understood. */
@@ -81,6 +81,8 @@ export function hostName(): string {
   );
 }
 
+/** `<host>-<pid>`, with a number where that name was taken. Whatever else is in `running/` is a stranger's. */
+const SLOT = /^[A-Za-z0-9][A-Za-z0-9.-]*-\d+(\.\d+)?$/;
 const SLOT_FILE = /\.(lock|holder|out|progress|result|lines)$/;
 /** Heartbeats are written this often; three may be late before anybody worries. */
 const beatsEvery = (staleMs: number) => Math.max(1_000, Math.min(5_000, Math.floor(staleMs / 4)));

@@ -1,5 +1,5 @@
 import { parseJobName } from './filename.ts';
-import { dayOf } from './layout.ts';
+import { dayOf, REASON_ENDING } from './layout.ts';
 import { slots } from './lease.ts';
 import { ledgerDays } from './ledger.ts';
 import type { Spool } from './spool.ts';
@@ -19,7 +19,7 @@ export function prune(spool: Spool, retention: Retention, now = Date.now()): Pru
     completedDays: pruneLedger(spool, now - retention.keepCompletedMs),
     failed: pruneFolder(spool, spool.failed, now - retention.keepFailedMs),
     cancelled: pruneFolder(spool, spool.cancelled, now - retention.keepFailedMs),
-    rejected: pruneFolder(spool, spool.rejected, now - retention.keepFailedMs),
+    rejected: pruneRejected(spool, now - retention.keepFailedMs),
     logs: pruneLogs(spool, now - retention.keepLogsMs),
     drafts: pruneFolder(spool, spool.tmp, now - DRAFT_MS),
   };
@@ -41,6 +41,19 @@ function pruneFolder(spool: Spool, folder: string, before: number): number {
   return old.filter((name) => spool.disk.remove(`${folder}/${name}`)).length;
 }
 
+// A reason goes with its file, never before it.
+function pruneRejected(spool: Spool, before: number): number {
+  const names = spool.disk.names(spool.rejected);
+  const present = new Set(names);
+  const isReason = (name: string) => name.endsWith(REASON_ENDING) && present.has(name.slice(0, -REASON_ENDING.length));
+  const old = names.filter((name) => !isReason(name) && isOlder(spool, `${spool.rejected}/${name}`, before));
+  for (const name of old) {
+    spool.disk.remove(`${spool.rejected}/${name}`);
+    spool.disk.remove(spool.reason(name));
+  }
+  return old.length;
+}
+
 function pruneLogs(spool: Spool, before: number): number {
   const old = spool.disk.names(spool.jobLogs).filter((name) => isOlder(spool, `${spool.jobLogs}/${name}`, before));
   if (old.length === 0) return 0;
@@ -57,5 +70,6 @@ function liveIds(spool: Spool): Set<string> {
 
 function isOlder(spool: Spool, file: string, before: number): boolean {
   const facts = spool.disk.facts(file);
-  return facts?.isFile === true && facts.mtimeMs < before;
+  // Links and FIFOs that were rejected go too; a folder that somebody dropped is left to a person.
+  return facts !== undefined && !facts.isFolder && facts.mtimeMs < before;
 }

@@ -3,6 +3,7 @@ import type { Attempt, ErrorRecord } from './attempt.ts';
 import { readJob } from './claim.ts';
 import type { FileFacts } from './disk.ts';
 import { type JobName, parseJobName, parseRequestName } from './filename.ts';
+import { REASON_ENDING } from './layout.ts';
 import { slots } from './lease.ts';
 import { type LedgerLine, ledgerDays, ledgerSlots, lineStart, parseLine } from './ledger.ts';
 import type { Reason } from './reject.ts';
@@ -69,7 +70,7 @@ export function* places(spool: Spool, state: State, now = Date.now()): Generator
   if (state === 'running') return yield* runningPlaces(spool);
   for (const folder of FOLDERS_OF[state]) {
     for (const name of spool.disk.names(spool[folder])) {
-      if (name.startsWith('.') || name.endsWith(REASON)) continue;
+      if (!isJobIn(folder, name)) continue;
       const place = placeOf(spool, folder, name, now);
       if (place.state === state) yield place;
     }
@@ -134,8 +135,6 @@ export function statusOfLine(line: LedgerLine): JobStatus {
   return { ...line, state: 'completed', runner: line.attempts.at(-1)?.runner ?? '' };
 }
 
-const REASON = '.reason.json';
-
 const FOLDERS_OF = {
   scheduled: ['incoming', 'pending'],
   pending: ['incoming', 'pending'],
@@ -159,7 +158,7 @@ function locateLive(spool: Spool, id: string, now: number): Place | undefined {
 
 function locateIn(spool: Spool, folders: readonly Folder[], id: string, now: number): Place | undefined {
   for (const folder of folders) {
-    const names = spool.disk.names(spool[folder]).filter((name) => !name.endsWith(REASON) && idIn(folder, name) === id);
+    const names = spool.disk.names(spool[folder]).filter((name) => !name.endsWith(REASON_ENDING) && idIn(folder, name) === id);
     const latest = names.sort().at(-1);
     if (latest) return placeOf(spool, folder, latest, now);
   }
@@ -203,7 +202,14 @@ function placeOf(spool: Spool, folder: Folder, name: string, now: number): Place
 function idIn(folder: Folder, name: string): string | undefined {
   if (folder !== 'incoming' && folder !== 'rejected') return parseJobName(name)?.id;
   const parsed = parseRequestName(name);
-  return parsed.kind === 'request' ? parsed.id : undefined;
+  if (parsed.kind === 'request' && parsed.id !== undefined) return parsed.id;
+  // A rejected name may give no id: it is found by what stands before its ending, as it is listed.
+  return folder === 'rejected' ? name.replace(/\.json$/, '') : undefined;
+}
+
+function isJobIn(folder: Folder, name: string): boolean {
+  if (folder === 'rejected') return !name.startsWith('.') && !name.endsWith(REASON_ENDING);
+  return folder === 'incoming' ? parseRequestName(name).kind !== 'ignored' : parseJobName(name) !== undefined;
 }
 
 function nameOf(place: Place, mtimeMs: number, now: number): JobName {

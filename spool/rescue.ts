@@ -49,6 +49,8 @@ export function settleTaken(spool: Spool, own: string, dead: string, options: Re
 }
 
 function takeOver(spool: Spool, dead: string, own: string): boolean {
+  // A stranger's file may bear a slot's name.
+  if (!spool.disk.facts(spool.slot(dead))?.isFolder) return false;
   return spool.disk.rename(spool.slot(dead), spool.slot(own));
 }
 

@@ -42,6 +42,9 @@ export function settle(
   return attempt ? { move, attempt, name } : { move, name };
 }
 
+/** Whether a name in a slot's folder is that of a text on its way to another folder. */
+export const isBound = (name: string): boolean => BOUND.test(name);
+
 /** Brings moves to their end that a crash interrupted. Returns the names of the jobs that are dealt with. */
 export function finishMoves(spool: Spool, slot: string): Set<string> {
   const names = spool.disk.names(spool.slot(slot));

@@ -38,5 +38,5 @@ Examples:
 async function run(command: Command, kind: 'serve' | 'dispatch'): Promise<void> {
   const config = configOf(command, kind === 'serve' ? 'server' : 'dispatcher');
   const { runService } = await import('../serve.ts');
-  await runService(config, kind, (lines) => console.log(lines.join('\n')));
+  await runService(config, kind, (lines) => console.error(lines.join('\n')));
 }

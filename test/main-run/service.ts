@@ -40,7 +40,7 @@ export class Service {
   async #isReady(): Promise<boolean> {
     if (this.#child.exitCode !== null)
       throw new Error(`the service ended with ${this.#child.exitCode} before it was ready:\n${this.#output}`);
-    const address = /http:\/\/[^\s/]+/.exec(this.#output)?.[0];
+    const address = /http:\/\/[^\s/"]+/.exec(this.#output)?.[0];
     return address !== undefined && (await fetch(`${address}/readyz`)).ok;
   }
 }

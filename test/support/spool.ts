@@ -74,7 +74,7 @@ export async function startService(t: TestContext, { dir, env = {}, allowlist }:
     dir: folder,
     output,
     errors,
-    url: () => /http:\/\/[^\s/]+/.exec(output())?.[0],
+    url: () => /http:\/\/[^\s/"]+/.exec(output())?.[0],
     stop: (signal = 'SIGTERM') => {
       child.kill(signal);
       return exited;
