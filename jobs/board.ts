@@ -6,14 +6,28 @@ import type { Policy } from '../spool/policy.ts';
 
 /** `idle` → `running` → `finished` by the main thread, or `running` → `taken` by the watchdog, which then settles and kills. */
 const PHASE = { idle: 0, running: 1, finished: 2, taken: 3 } as const;
+// One integer holds the number of the attempt and its phase, so that a step meant for one attempt never hits the next.
+const stateOf = (sequence: number, phase: number): number => (sequence << 2) | phase;
 
-/** What the watchdog must know to settle an attempt. Times in milliseconds since the epoch. */
-export type Posted = { name: string; startedAt: number; writtenAt: number; policy: Policy };
+/** What the watchdog must know to settle an attempt. Times in milliseconds since the epoch; `startedClock` on the machine's monotonic clock. */
+export type Posted = { name: string; startedAt: number; startedClock: number; writtenAt: number; policy: Policy };
 
-const INTS = { phase: 0, sequence: 1, heard: 2, nameLength: 3 } as const;
-const NUMBERS = { startedAt: 0, writtenAt: 1, retries: 2, retryDelayMs: 3, exponential: 4, maxDelayMs: 5, timeoutMs: 6 } as const;
+/** The monotonic clock that all threads of a process share, in milliseconds. */
+export const sharedClock = (): number => Number(process.hrtime.bigint() / 1_000n) / 1_000;
+
+const INTS = { state: 0, heard: 1, nameLength: 2, ownTerms: 3 } as const;
+const NUMBERS = {
+  startedAt: 0,
+  writtenAt: 1,
+  retries: 2,
+  retryDelayMs: 3,
+  exponential: 4,
+  maxDelayMs: 5,
+  timeoutMs: 6,
+  startedClock: 7,
+} as const;
 const NUMBERS_AT = 16;
-const NAME_AT = NUMBERS_AT + 8 * 7;
+const NAME_AT = NUMBERS_AT + 8 * 8;
 const NAME_BYTES = 256;
 
 export class Board {
@@ -25,42 +39,57 @@ export class Board {
   constructor(memory = new SharedArrayBuffer(NAME_AT + NAME_BYTES)) {
     this.memory = memory;
     this.#ints = new Int32Array(memory, 0, 4);
-    this.#numbers = new Float64Array(memory, NUMBERS_AT, 7);
+    this.#numbers = new Float64Array(memory, NUMBERS_AT, 8);
     this.#name = new Uint8Array(memory, NAME_AT, NAME_BYTES);
   }
 
   /** Main thread: an attempt begins. */
-  post({ name, startedAt, writtenAt, policy }: Posted): void {
+  post({ name, startedAt, startedClock, writtenAt, policy }: Posted): void {
     const { written } = encoder.encodeInto(name, this.#name);
     this.#ints[INTS.nameLength] = written;
     this.#numbers[NUMBERS.startedAt] = startedAt;
+    this.#numbers[NUMBERS.startedClock] = startedClock;
     this.#numbers[NUMBERS.writtenAt] = writtenAt;
     this.#numbers[NUMBERS.retries] = policy.retries;
     this.#numbers[NUMBERS.retryDelayMs] = policy.retryDelayMs;
     this.#numbers[NUMBERS.exponential] = policy.backoff === 'exponential' ? 1 : 0;
     this.#numbers[NUMBERS.maxDelayMs] = policy.maxDelayMs;
     this.#numbers[NUMBERS.timeoutMs] = policy.timeoutMs;
-    Atomics.add(this.#ints, INTS.sequence, 1);
-    Atomics.store(this.#ints, INTS.phase, PHASE.running);
+    Atomics.store(this.#ints, INTS.state, stateOf(this.sequence + 1, PHASE.running));
   }
 
   /** Main thread: the attempt ended and this thread settles it. False when the watchdog was first. */
   finish(): boolean {
-    return Atomics.compareExchange(this.#ints, INTS.phase, PHASE.running, PHASE.finished) === PHASE.running;
+    return this.#step(this.sequence, PHASE.finished);
   }
 
-  /** Watchdog: this thread settles the attempt and ends the process. False when the main thread was first. */
-  take(): boolean {
-    return Atomics.compareExchange(this.#ints, INTS.phase, PHASE.running, PHASE.taken) === PHASE.running;
+  /** Watchdog: this thread settles that attempt and ends the process. False when the main thread was first. */
+  take(sequence: number): boolean {
+    return this.#step(sequence, PHASE.taken);
+  }
+
+  #step(sequence: number, phase: number): boolean {
+    const running = stateOf(sequence, PHASE.running);
+    return Atomics.compareExchange(this.#ints, INTS.state, running, stateOf(sequence, phase)) === running;
   }
 
   get isRunning(): boolean {
-    return Atomics.load(this.#ints, INTS.phase) === PHASE.running;
+    return (Atomics.load(this.#ints, INTS.state) & 3) === PHASE.running;
   }
 
   /** Counts attempts: a request to stop names the attempt it means. */
   get sequence(): number {
-    return Atomics.load(this.#ints, INTS.sequence);
+    return Atomics.load(this.#ints, INTS.state) >>> 2;
+  }
+
+  /** Watchdog: the TERM that this process is about to get is our own, meant for its children. */
+  announceTerm(): void {
+    Atomics.add(this.#ints, INTS.ownTerms, 1);
+  }
+
+  /** Main thread: whether the TERM that arrived was announced. Several may arrive as one. */
+  wasTermAnnounced(): boolean {
+    return Atomics.exchange(this.#ints, INTS.ownTerms, 0) > 0;
   }
 
   /** Main thread: the request to stop this attempt was heard, so the event loop is not blocked. */
@@ -79,6 +108,7 @@ export class Board {
       // Decoders do not take shared memory: copied first.
       name: decoder.decode(this.#name.slice(0, this.#ints[INTS.nameLength])),
       startedAt: number(NUMBERS.startedAt),
+      startedClock: number(NUMBERS.startedClock),
       writtenAt: number(NUMBERS.writtenAt),
       policy: {
         retries: number(NUMBERS.retries),

@@ -5,7 +5,7 @@
  */
 import type { Spool } from '../spool/spool.ts';
 import type { JobLogger } from './handler.ts';
-import type { JobLog } from './job-log.ts';
+import { capFile, type JobLog } from './job-log.ts';
 
 let current: JobLog | undefined;
 
@@ -32,6 +32,7 @@ export function beginCapture(log: JobLog): void {
 /** Ends the attempt's log, with what went past it. */
 export function endCapture(spool: Spool, log: JobLog, outputFile: string, outputFd: number): void {
   current = undefined;
+  capFile(spool, outputFile);
   const size = spool.disk.sizeOf(outputFd);
   if (size > 0) {
     log.write(spool.disk.readBytes(outputFile, 0, size));

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { FileFacts } from '../spool/disk.ts';
+import { messageOf } from '../spool/errors.ts';
 import { dayOf } from '../spool/layout.ts';
 import type { Spool } from '../spool/spool.ts';
 
@@ -17,6 +18,7 @@ export class DailyFile {
   #fd: number | undefined;
   #day = '';
   #checkAt = 0;
+  #isLosing = false;
 
   constructor(spool: Spool, file: string, now: () => number = Date.now) {
     this.#spool = spool;
@@ -24,11 +26,20 @@ export class DailyFile {
     this.#now = now;
   }
 
-  /** Appends whole lines with one system call, so that lines of several processes never mix. */
+  /**
+   * Appends whole lines with one system call, so that lines of several processes never mix. Never throws: a log that cannot be written
+   * (a full disk) must not stop the jobs. The first lines that are lost are told of on standard error.
+   */
   write(lines: string): void {
-    const now = this.#now();
-    if (this.#fd === undefined || now >= this.#checkAt) this.#follow(now);
-    this.#spool.disk.append(this.#fd as number, lines);
+    try {
+      const now = this.#now();
+      if (this.#fd === undefined || now >= this.#checkAt) this.#follow(now);
+      this.#spool.disk.append(this.#fd as number, lines);
+      this.#isLosing = false;
+    } catch (error) {
+      if (!this.#isLosing) process.stderr.write(`write ${this.#path}: ${messageOf(error)}; lines are lost until it can be written again\n`);
+      this.#isLosing = true;
+    }
   }
 
   close(): void {

@@ -17,6 +17,7 @@ export class JobLog {
   readonly #limit: number;
   #fd: number | undefined;
   #headed = 0;
+  #lost = 0;
 
   constructor(spool: Spool, id: string, heading: Heading, limit = MAX_LOG_BYTES) {
     this.#spool = spool;
@@ -25,11 +26,15 @@ export class JobLog {
     this.#limit = limit;
   }
 
+  /** Never throws: what cannot be written (a full disk) is lost, and the job that printed it goes on. */
   write(bytes: string | Uint8Array): void {
     if (bytes.length === 0) return;
-    const fd = this.open();
-    this.#spool.disk.append(fd, bytes);
-    this.trim(false);
+    try {
+      this.#spool.disk.append(this.open(), bytes);
+      this.trim(false);
+    } catch {
+      this.#lost += bytes.length;
+    }
   }
 
   /** The descriptor to append to, for a child process that writes by itself; call `trim` now and then while it does. */
@@ -48,7 +53,7 @@ export class JobLog {
   trim(atEnd: boolean): void {
     if (this.#fd === undefined) return;
     const size = this.#spool.disk.sizeOf(this.#fd);
-    if (size > this.#limit * (atEnd ? 1 : 1.5)) cutMiddle(this.#spool, this.#file, this.#fd, size, this.#limit);
+    if (size > this.#limit * (atEnd ? 1 : 1.5)) cutMiddle(this.#spool, this.#fd, size, this.#limit);
   }
 
   /** The last `bytes` of what this attempt printed. */
@@ -60,15 +65,27 @@ export class JobLog {
     return disk.readFrom(this.#fd, start, size - start).toString('utf8');
   }
 
-  /** Ends the attempt's part. */
+  /** Ends the attempt's part. Never throws. */
   close(): void {
+    if (this.#lost > 0) this.#say(`[… ${this.#lost} bytes could not be written …]\n`);
     if (this.#fd === undefined) return;
     const { disk } = this.#spool;
-    this.trim(true);
-    const printedNothing = disk.sizeOf(this.#fd) === this.#headed;
+    try {
+      this.trim(true);
+      if (disk.sizeOf(this.#fd) === this.#headed) this.#removeHeading();
+    } catch {
+      // The disk is still full: the log stays longer than it should be.
+    }
     disk.close(this.#fd);
     this.#fd = undefined;
-    if (printedNothing) this.#removeHeading();
+  }
+
+  #say(text: string): void {
+    try {
+      this.#spool.disk.append(this.open(), text);
+    } catch {
+      // Then this is lost too.
+    }
   }
 
   // Only a child's log is opened before anything is printed; then the heading stands alone.
@@ -84,28 +101,40 @@ export function logTail(spool: Spool, id: string, bytes: number): string {
   return spool.disk.readBytes(spool.jobLog(id), Math.max(0, size - bytes), bytes).toString('utf8');
 }
 
-/** Adds what a runner printed before it died to the log of the job that it ran. */
+/** Adds what a runner printed before it died to the log of the job that it ran. Never throws: a rescue must not fail for it. */
 export function addLastWords(spool: Spool, id: string, attempt: number, words: Uint8Array): void {
   if (words.length === 0) return;
   const { disk } = spool;
-  const fd = disk.openAppend(spool.jobLog(id));
   try {
+    const fd = disk.openAppend(spool.jobLog(id));
     disk.append(fd, `--- attempt ${attempt} ended with its runner, which printed: ---\n`);
     disk.append(fd, words);
-  } finally {
     disk.close(fd);
+  } catch {
+    // What the disk does not take is lost, as other prints are.
   }
 }
 
 const MARK = /^\n\[… (\d+) bytes left out …\]\n/;
 
-// In place, because a child may hold the file open for appending: what it writes in this very moment may be lost with the middle.
-function cutMiddle(spool: Spool, file: string, fd: number, size: number, limit: number): void {
+/** Keeps a file that others append to below 1.5 times the limit, by cutting out its middle. */
+export function capFile(spool: Spool, file: string, limit = MAX_LOG_BYTES): void {
   const { disk } = spool;
+  if ((disk.facts(file)?.size ?? 0) <= limit * 1.5) return;
+  const fd = disk.openAppend(file);
+  try {
+    cutMiddle(spool, fd, disk.sizeOf(fd), limit);
+  } finally {
+    disk.close(fd);
+  }
+}
+
+// In place, because a child may hold the file open for appending: what it writes in this very moment may be lost with the middle.
+function cutMiddle({ disk }: Spool, fd: number, size: number, limit: number): void {
   const half = Math.floor(limit / 2);
-  const earlier = MARK.exec(disk.readBytes(file, half, 64).toString('utf8'));
+  const earlier = MARK.exec(disk.readFrom(fd, half, 64).toString('utf8'));
   const markBytes = earlier ? Buffer.byteLength(earlier[0]) : 0;
-  const tail = disk.readBytes(file, size - half, half);
+  const tail = disk.readFrom(fd, size - half, half);
   const leftOut = size - half - markBytes - tail.length + Number(earlier?.[1] ?? 0);
   disk.truncate(fd, half);
   disk.append(fd, `\n[… ${leftOut} bytes left out …]\n`);

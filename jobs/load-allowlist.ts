@@ -63,7 +63,8 @@ export class Allowlist {
     if (!policy) return refuse(`method "${request.method}" of class "${request.class}" is not allowed; allowed: ${names(entry.methods)}`);
     const schema = this.#schemas.get(key(request.class, request.method));
     if (!schema) return { ok: true, entry, policy, params: request.params };
-    const result = schema.safeParse(request.params);
+    const result = parseSafely(schema, request.params);
+    if (typeof result === 'string') return refuse(`${request.class}.${request.method}: its params schema threw: ${result}`);
     if (result.success) return { ok: true, entry, policy, params: result.data as Request['params'] };
     const mistakes = result.error.issues.map((issue) => sentence(issue, request.params, 'params'));
     return refuse(`${request.class}.${request.method} does not take these parameters: ${mistakes.join('; ')}`);
@@ -73,6 +74,15 @@ export class Allowlist {
   policyOf(request: Request, service: Policy): Policy {
     const entry = own(this.classes, request.class);
     return resolvePolicy(request, (entry && own(entry.methods, request.method)) ?? {}, service);
+  }
+}
+
+// A refinement or a transform is a user's code, and may throw.
+function parseSafely(schema: z.ZodType, params: unknown): ReturnType<z.ZodType['safeParse']> | string {
+  try {
+    return schema.safeParse(params);
+  } catch (error) {
+    return messageOf(error);
   }
 }
 

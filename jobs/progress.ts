@@ -12,7 +12,11 @@ export function progressWriter(spool: Spool, slot: string) {
   const write = () => {
     later = undefined;
     writtenAt = performance.now();
-    spool.disk.overwrite(file, `${latest}\n`);
+    try {
+      spool.disk.overwrite(file, `${latest}\n`);
+    } catch {
+      // A full disk: the job goes on without showing how far it is.
+    }
   };
 
   return {

@@ -7,9 +7,10 @@ import { type AttemptSpan, attemptNumber, type End, type Job, jobOf } from '../s
 import { type Ledger, ledgerLine } from '../spool/ledger.ts';
 import { clearCancel, isCancelRequested } from '../spool/marker.ts';
 import { platform } from '../spool/platform.ts';
+import type { Policy } from '../spool/policy.ts';
 import { settle } from '../spool/settle.ts';
 import type { Spool } from '../spool/spool.ts';
-import type { Board } from './board.ts';
+import { type Board, sharedClock } from './board.ts';
 import { beginCapture, endCapture, jobLogger } from './capture.ts';
 import type { EventLog } from './event-log.ts';
 import { execute } from './execute.ts';
@@ -19,7 +20,7 @@ import type { Allowlist, Permitted } from './load-allowlist.ts';
 import { jobFields, logMove } from './log-move.ts';
 import type { RunnerSettings, Settlement } from './messages.ts';
 import { progressWriter } from './progress.ts';
-import { stopError } from './stop.ts';
+import { stopError, timeoutError } from './stop.ts';
 
 /** A runner's process as its attempts see it. */
 export type Bench = {
@@ -80,7 +81,7 @@ async function runPermitted(bench: Bench, job: Job, permitted: Permitted, writte
   bench.current = { stop: (reason) => stopping.abort(stopError(reason)), breakWith };
   bench.attempts += 1;
   beginCapture(jobLog);
-  board.post({ name: job.name, startedAt, writtenAt, policy });
+  board.post({ name: job.name, startedAt, startedClock: sharedClock(), writtenAt, policy: watchdogPolicy(job, policy) });
   const trimming = setInterval(() => jobLog.trim(false), 1_000);
   const end = await execute(job, permitted, {
     allowlist: bench.allowlist,
@@ -89,7 +90,7 @@ async function runPermitted(bench: Bench, job: Job, permitted: Permitted, writte
     broken: whenBroken,
     log: jobLogger(jobLog),
     progress: progress.report,
-    output: () => jobLog.open(),
+    output: () => logDescriptor(bench, jobLog),
     outputTail: () => jobLog.tail(2_048),
     files: { result: spool.result(slot), progress: spool.progress(slot) },
     killGraceMs: settings.killGraceMs,
@@ -105,6 +106,15 @@ async function runPermitted(bench: Bench, job: Job, permitted: Permitted, writte
   return { ...settleAndLog(bench, job, end, span, writtenAt), retire: reasonToRetire(permitted, stopping.signal.aborted, broken) };
 }
 
+// A command's output needs a descriptor: where the log cannot be opened, it goes where prints past the log go.
+function logDescriptor({ outputFd }: Bench, jobLog: JobLog): number {
+  try {
+    return jobLog.open();
+  } catch {
+    return outputFd;
+  }
+}
+
 function reasonToRetire({ policy }: Permitted, stopped: boolean, broken: boolean): string | undefined {
   if (broken) return 'an error that no promise held left it in an unknown state';
   if (policy.isolation === 'fresh') return 'its job had it to itself';
@@ -116,18 +126,28 @@ function settleAndLog(bench: Bench, job: Job, end: End, span: AttemptSpan, writt
   const policy = bench.allowlist.policyOf(job.request, bench.settings.policy);
   const move = decide(job, end, policy, span.finishedAt, Math.random);
   if (move.to === 'completed') {
+    // Not ours any more: another host took this one for dead, and the outcome is not ours to record.
+    if (!spool.disk.exists(spool.claimed(slot, job.name))) return discard(bench, job, move);
     ledger.append(ledgerLine(job, span, new Date(writtenAt).toISOString(), keptResult(bench, job, move)), job.name);
     logMove(log, job, end, move, span);
     return { name: job.name, to: 'completed' };
   }
   const settled = settle(spool, slot, job, end, move, span, writtenAt);
-  if (!settled) {
-    log.warn(`settle ${job.name} as ${move.to}: it is no longer in the slot ${slot}; the outcome is discarded`, jobFields(job));
-    return { name: job.name, to: 'missing' };
-  }
+  if (!settled) return discard(bench, job, move);
   logMove(log, job, end, move, span);
   if (move.to === 'cancelled') clearCancel(spool, job.id);
   return { name: job.name, to: move.to, next: settled.name };
+}
+
+function discard({ log, slot }: Bench, job: Job, move: Move): Settlement {
+  log.warn(`settle ${job.name} as ${move.to}: it is no longer in the slot ${slot}; the outcome is discarded`, jobFields(job));
+  return { name: job.name, to: 'missing' };
+}
+
+// The watchdog knows no lists of errors: where a timeout is not retried, it is told of no retries.
+function watchdogPolicy(job: Job, policy: Policy): Policy {
+  const end: End = { kind: 'timed-out', error: timeoutError(policy.timeoutMs, true) };
+  return decide(job, end, policy, 0, () => 0).to === 'failed' ? { ...policy, retries: 0 } : policy;
 }
 
 /** The largest result that the ledger keeps, as JSON text. */

@@ -65,6 +65,7 @@ const bench: Bench = {
   current: undefined,
 };
 
+watchdog.on('error', (error) => giveUp('its watchdog failed', error));
 watchdog.on('message', (message: FromWatchdog) => {
   if (message.kind === 'lost') giveUp(`its lease was lost: ${message.message}`);
   if (message.kind !== 'stop' || message.sequence !== board.sequence) return;
@@ -80,9 +81,9 @@ process.on('message', (message: ToRunner) => {
   }
 });
 process.on('disconnect', () => retire('its dispatcher is gone'));
-// A TERM while an attempt is being stopped is the watchdog's, meant for the children in our group.
+// The watchdog's own TERM is meant for the children in our group.
 process.on('SIGTERM', () => {
-  if (board.isRunning && board.heard(board.sequence)) return;
+  if (board.wasTermAnnounced()) return;
   retire('told to stop');
   bench.current?.stop('shutdown');
 });
@@ -110,9 +111,9 @@ async function work(): Promise<void> {
     if (bench.ledger.isFull) await committing;
     if (settled.length >= REPORT_EVERY) report();
   }
+  if (isSpent()) retire('recycled');
   working = false;
   report();
-  if (isSpent()) retire('recycled');
   if (retiring) await leave();
 }
 

@@ -9,7 +9,7 @@ import { logMove } from './log-move.ts';
 import type { RunnerSettings } from './messages.ts';
 import { timeoutError } from './stop.ts';
 
-/** Settles an attempt whose process is about to be killed, because it did not stop when it was told to. Never throws. */
+/** Settles an attempt whose process is about to be killed, because it did not stop when it was told to. */
 export function settleKilled(
   spool: Spool,
   settings: RunnerSettings,
@@ -17,23 +17,17 @@ export function settleKilled(
   posted: Posted,
   reason: 'cancelled' | 'timed-out',
 ): void {
-  // The process dies before it could send them: its dispatcher finds the lines in the slot.
+  const read = readJob(spool, spool.claimed(slot, posted.name), posted.name);
+  if (read.kind !== 'claimed') return;
+  const finishedAt = Date.now();
+  const end: End =
+    reason === 'cancelled' ? { kind: 'cancelled' } : { kind: 'timed-out', error: timeoutError(posted.policy.timeoutMs, true) };
+  const move = decide(read.job, end, posted.policy, finishedAt, Math.random);
+  if (move.to === 'completed') return;
+  const span = { startedAt: posted.startedAt, finishedAt, runner: slot };
+  if (!settle(spool, slot, read.job, end, move, span, posted.writtenAt)) return;
+  // The process dies before it could send the line: its dispatcher finds it in the slot.
   const lines = spool.disk.openAppend(spool.lines(slot));
   const log = new EventLog(spool, { level: settings.logLevel, onLine: (line) => spool.disk.append(lines, line) });
-  try {
-    const read = readJob(spool, spool.claimed(slot, posted.name), posted.name);
-    if (read.kind !== 'claimed') return;
-    const finishedAt = Date.now();
-    const end: End =
-      reason === 'cancelled' ? { kind: 'cancelled' } : { kind: 'timed-out', error: timeoutError(posted.policy.timeoutMs, true) };
-    const move = decide(read.job, end, posted.policy, finishedAt, Math.random);
-    if (move.to === 'completed') return;
-    const span = { startedAt: posted.startedAt, finishedAt, runner: slot };
-    const settled = settle(spool, slot, read.job, end, move, span, posted.writtenAt);
-    if (settled) logMove(log, read.job, end, move, span);
-  } catch (error) {
-    log.error(`settle ${posted.name} before its runner ${slot} is killed failed; a rescue will count it as crashed`, { err: error });
-  } finally {
-    log.close();
-  }
+  logMove(log, read.job, end, move, span);
 }

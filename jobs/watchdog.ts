@@ -9,7 +9,8 @@ import { acquireSlot, type Lease } from '../spool/lease.ts';
 import { clearCancel, isCancelRequested } from '../spool/marker.ts';
 import { platform } from '../spool/platform.ts';
 import { openSpool } from '../spool/spool.ts';
-import { Board } from './board.ts';
+import { Board, sharedClock } from './board.ts';
+import { capFile } from './job-log.ts';
 import type { FromWatchdog, RunnerSettings, ToWatchdog } from './messages.ts';
 
 export type WatchdogData = { settings: RunnerSettings; memory: SharedArrayBuffer };
@@ -44,14 +45,16 @@ parentPort?.on('message', async (message: ToWatchdog) => {
 
 function tick(): void {
   if (!board.isRunning) return;
+  capFile(spool, spool.output(lease.slot));
   const { sequence } = board;
   if (stop?.sequence !== sequence) stop = reasonToStop(sequence);
   if (stop) insist(stop);
 }
 
 function reasonToStop(sequence: number): Stop | undefined {
-  const { name, startedAt, policy } = board.read();
-  const reason = isCancelRequested(spool, idOf(name)) ? 'cancelled' : Date.now() - startedAt >= policy.timeoutMs ? 'timed-out' : undefined;
+  const { name, startedClock, policy } = board.read();
+  const isLate = sharedClock() - startedClock >= policy.timeoutMs;
+  const reason = isCancelRequested(spool, idOf(name)) ? 'cancelled' : isLate ? 'timed-out' : undefined;
   if (!reason || board.sequence !== sequence) return undefined;
   say({ kind: 'stop', reason, sequence });
   return { sequence, reason, since: performance.now(), termed: false };
@@ -64,20 +67,25 @@ function insist(request: Stop): void {
   if (!request.termed && waited >= patience) {
     request.termed = true;
     request.since = performance.now();
+    board.announceTerm();
     platform.signalTree(process.pid, 'SIGTERM');
     for (const pid of platform.processesWith('JOBSPOOL_SLOT', lease.slot)) platform.signal(pid, 'SIGTERM');
   } else if (request.termed && waited >= settings.killGraceMs) void kill(request);
 }
 
+// Whatever goes wrong on the way, the process ends: what could not be written down, a rescue counts as crashed.
 async function kill({ reason, sequence }: Stop): Promise<void> {
-  if (board.sequence !== sequence || !board.take()) return;
+  if (!board.take(sequence)) return;
   clearInterval(ticking);
-  const { settleKilled } = await import('./settle-killed.ts');
-  const { name } = board.read();
-  settleKilled(spool, settings, lease.slot, board.read(), reason);
-  if (reason === 'cancelled') clearCancel(spool, idOf(name));
-  for (const pid of platform.processesWith('JOBSPOOL_SLOT', lease.slot)) platform.signal(pid, 'SIGKILL');
-  platform.signalTree(process.pid, 'SIGKILL');
+  try {
+    const { settleKilled } = await import('./settle-killed.ts');
+    const posted = board.read();
+    settleKilled(spool, settings, lease.slot, posted, reason);
+    if (reason === 'cancelled') clearCancel(spool, idOf(posted.name));
+    for (const pid of platform.processesWith('JOBSPOOL_SLOT', lease.slot)) platform.signal(pid, 'SIGKILL');
+  } finally {
+    platform.signalTree(process.pid, 'SIGKILL');
+  }
 }
 
 function idOf(name: string): string {

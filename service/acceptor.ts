@@ -3,8 +3,10 @@ import type { EventLog } from '../jobs/event-log.ts';
 import type { Allowlist } from '../jobs/load-allowlist.ts';
 import { jobFields } from '../jobs/log-move.ts';
 import { type Accepted, Intake } from '../spool/accept.ts';
+import { messageOf } from '../spool/errors.ts';
 import { parseJobName } from '../spool/filename.ts';
-import { slots } from '../spool/lease.ts';
+import { claimedNames } from '../spool/lease.ts';
+import { isLiveOnDisk } from '../spool/query.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Backlog } from './backlog.ts';
 
@@ -17,6 +19,8 @@ export class Acceptor {
   readonly #backlog: Backlog;
   readonly #log: EventLog;
   readonly #intake: Intake;
+  /** Files that could not be dealt with: each is logged once. */
+  readonly #troubled = new Set<string>();
   /** Ids that were running when this pass began; those that began since are in the backlog still. */
   #running = new Set<string>();
 
@@ -49,7 +53,18 @@ export class Acceptor {
         onChunk();
         await yieldToOthers();
       }
+      this.#acceptOne(name, now);
+    }
+  }
+
+  // One file that cannot be dealt with must not keep those behind it from being accepted.
+  #acceptOne(name: string, now: number): void {
+    try {
       this.#note(this.#intake.accept(name, now, performance.now()), now);
+      this.#troubled.delete(name);
+    } catch (error) {
+      if (!this.#troubled.has(name)) this.#log.error(`accept ${name}: ${messageOf(error)}; it is tried again at each look`, { err: error });
+      this.#troubled.add(name);
     }
   }
 
@@ -71,8 +86,8 @@ export class Acceptor {
     if (this.#running.has(id)) return true;
     const name = this.#backlog.nameOf(id);
     if (name === undefined) return false;
-    const { disk, pending, retrying } = this.#spool;
-    if (disk.exists(`${pending}/${name}`) || disk.exists(`${retrying}/${name}`) || runningIds(this.#spool).has(id)) return true;
+    // By id, not by name: a runner may have renamed the job to its next run-at and not yet said so.
+    if (isLiveOnDisk(this.#spool, id)) return true;
     this.#backlog.remove(name);
     return false;
   }
@@ -80,6 +95,5 @@ export class Acceptor {
 
 /** The ids of the jobs in the slots, of all runners on all hosts. */
 export function runningIds(spool: Spool): Set<string> {
-  const names = slots(spool).flatMap((slot) => spool.disk.names(spool.slot(slot)));
-  return new Set(names.flatMap((name) => parseJobName(name)?.id ?? []));
+  return new Set(claimedNames(spool).flatMap((name) => parseJobName(name)?.id ?? []));
 }

@@ -79,7 +79,11 @@ export const VARIABLES = {
     default: '30s',
     means: 'A host that is silent for so long has lost its jobs.',
   },
-  JOBSPOOL_SCAN: { read: positiveDuration, default: '2s', means: 'How often the folders are read, whatever the watcher says.' },
+  JOBSPOOL_SCAN: {
+    read: positiveDuration.refine((ms) => ms <= 3_600_000, { error: 'expected at most 1h' }),
+    default: '2s',
+    means: 'How often the folders are read, whatever the watcher says.',
+  },
   JOBSPOOL_WATCH: {
     read: oneOf('events', 'poll'),
     default: 'events',
@@ -136,7 +140,7 @@ export type Environment = Record<string, string | undefined>;
  */
 export function readConfig(environment: Environment, cores: number, flags: Environment = {}): Config {
   const { values, mistakes } = readValues(withSecretFiles({ ...environment, ...defined(flags) }));
-  if (mistakes.length === 0) mistakes.push(...combinedMistakes(values));
+  mistakes.push(...combinedMistakes(values));
   if (mistakes.length > 0) throw new ConfigError(`the configuration is wrong:\n${mistakes.map((line) => `  ${line}`).join('\n')}`);
   return toConfig(values, cores);
 }
@@ -180,7 +184,7 @@ function withSecretFiles(environment: Environment): { values: Environment; mista
     if (!file) continue;
     if (environment[name]) mistakes.push(`${name}_FILE: expected it or ${name}, got both`);
     try {
-      const secret = disk.read(file)?.trim();
+      const secret = disk.readAnywhere(file)?.trim();
       if (secret) values[name] = secret;
       else
         mistakes.push(
@@ -195,7 +199,7 @@ function withSecretFiles(environment: Environment): { values: Environment; mista
 
 function combinedMistakes(values: Values): string[] {
   const { JOBSPOOL_HOST: host, JOBSPOOL_PASSWORD: password, JOBSPOOL_TOKEN: token, JOBSPOOL_AUTH: auth } = values;
-  if (isLoopback(host) || password || token || auth === 'none') return [];
+  if (host === undefined || isLoopback(host) || password || token || auth === 'none') return [];
   return [
     `JOBSPOOL_HOST: "${host}" is not loopback, so a JOBSPOOL_PASSWORD or JOBSPOOL_TOKEN is required; JOBSPOOL_AUTH=none does without, and lets anybody who reaches the port in`,
   ];

@@ -18,7 +18,7 @@ import { Acceptor, runningIds } from './acceptor.ts';
 import { Backlog } from './backlog.ts';
 import { Canceller } from './canceller.ts';
 import type { Config } from './config.ts';
-import { leaderOf, orphanedRunners } from './leader.ts';
+import { hasPeers, leaderOf, orphanedRunners } from './leader.ts';
 import { endOfExit, Rescuer } from './rescuer.ts';
 import { RunnerPool } from './runner-pool.ts';
 import type { RunnerExit } from './runner-process.ts';
@@ -48,12 +48,16 @@ export class Dispatcher {
   readonly #backlog = new Backlog();
   readonly #acceptor: Acceptor;
   readonly #scan: WaitingScan;
+  /** Resolves when this dispatcher has lost its slot and must not go on. */
+  readonly lost: Promise<void>;
+  #noteLost!: () => void;
   readonly #canceller: Canceller;
   #pool: RunnerPool;
   #rescuer!: Rescuer;
   #lease!: Lease;
   #doorbell: Doorbell | undefined;
   #isLeader = false;
+  #hasPeers = false;
   #obstacle: Obstacle | undefined;
   #looking: Promise<void> | undefined;
   #again: 'no' | 'look' | 'scan' = 'no';
@@ -65,6 +69,9 @@ export class Dispatcher {
   constructor(options: DispatcherOptions) {
     const { spool, config, allowlist, onLine } = options;
     this.#options = options;
+    this.lost = new Promise((resolve) => {
+      this.#noteLost = resolve;
+    });
     this.#spool = spool;
     this.#config = config;
     this.log = new EventLog(spool, { level: config.logLevel, onLine });
@@ -81,7 +88,10 @@ export class Dispatcher {
     this.#lease = await acquireSlot(this.#spool, {
       kind: 'dispatcher',
       staleMs: this.#config.staleMs,
-      onLost: (error) => this.log.warn('the heartbeat of this dispatcher failed; other hosts may take it for dead', { err: error }),
+      onLost: (error) => {
+        this.log.error('another host took this dispatcher for dead: its slot is gone, and it stops', { err: error });
+        this.#noteLost();
+      },
     });
     const own = this.#lease.slot;
     this.#pool = this.#makePool(own);
@@ -93,15 +103,15 @@ export class Dispatcher {
       log: this.log,
       liveness: this.#liveness,
     });
-    this.#lookAfterSlots();
+    this.#scanTimer = setInterval(() => this.#ring('scan'), this.#config.scanMs);
+    await this.look();
+    // After the first look, which empties incoming/: a watcher pays for every file that is there when it begins.
     if (this.#config.watch === 'events') {
       this.#doorbell = new Doorbell(this.#spool, {
         onRing: () => this.#ring('look'),
         onError: (message) => this.log.warn(`watch ${this.#spool.incoming}: ${message}; the scan every ${this.#config.scanMs} ms goes on`),
       });
     }
-    this.#scanTimer = setInterval(() => this.#ring('scan'), this.#config.scanMs);
-    await this.look();
   }
 
   /** Looks at everything now, and resolves when that is done. */
@@ -131,6 +141,7 @@ export class Dispatcher {
    */
   async stop(hurry: Promise<void>): Promise<void> {
     this.#stopping = true;
+    this.#announceStop();
     clearInterval(this.#scanTimer);
     clearTimeout(this.#dueTimer);
     await this.#doorbell?.close();
@@ -144,6 +155,15 @@ export class Dispatcher {
     }
     await this.#lease.release();
     this.log.close();
+  }
+
+  // Others take over what this one did for all of them.
+  #announceStop(): void {
+    try {
+      this.#lease.announceStop();
+    } catch (error) {
+      this.log.warn(`say that this dispatcher stops: ${messageOf(error)}`, { err: error });
+    }
   }
 
   #makePool(dispatcher: string): RunnerPool {
@@ -188,7 +208,8 @@ export class Dispatcher {
 
   async #lookOnce(how: 'look' | 'scan'): Promise<void> {
     if (how === 'scan') this.#lookAfterSlots();
-    if (how === 'scan' || !this.#isLeader) await this.#readWaiting(how === 'scan');
+    // Of jobs that others moved, only the folders tell: who accepts must know every id that is live.
+    if (how === 'scan' || !this.#isLeader || this.#hasPeers) await this.#readWaiting(how === 'scan');
     this.#checkObstacle();
     if (this.#isLeader) {
       if (this.#obstacle !== 'disk-low') await this.#acceptor.accept(() => this.#propose());
@@ -207,6 +228,7 @@ export class Dispatcher {
     // Who begins to accept must know every id that is live.
     if (leads && !this.#isLeader) this.#scan.forget();
     this.#isLeader = leads;
+    this.#hasPeers = hasPeers(this.#spool, this.#lease.slot);
   }
 
   async #readWaiting(always: boolean): Promise<void> {
@@ -248,9 +270,15 @@ export class Dispatcher {
 
   #noteSettled({ name, to, next }: Settlement): void {
     const now = Date.now();
-    if (to === 'early') return this.#backlog.add(name, now);
+    if (to === 'early' || (to === 'missing' && this.#stillWaits(name))) return this.#backlog.add(name, now);
     this.#backlog.remove(name);
     if ((to === 'retrying' || to === 'pending') && next) this.#backlog.add(next, now);
+  }
+
+  // A runner that came too late for a job says "missing"; meanwhile it may have been released under the same name.
+  #stillWaits(name: string): boolean {
+    const { disk, pending, retrying } = this.#spool;
+    return disk.exists(`${pending}/${name}`) || disk.exists(`${retrying}/${name}`);
   }
 
   #noteReturned(names: string[]): void {
@@ -266,10 +294,16 @@ export class Dispatcher {
 
   #noteExit(slot: string | undefined, exit: RunnerExit): void {
     if (slot === undefined) return;
-    for (const line of (this.#spool.disk.read(this.#spool.lines(slot)) ?? '').split('\n'))
-      if (line !== '') this.#options.onLine(`${line}\n`);
+    this.#passOnLines(slot);
     const end = this.#stopping ? ({ kind: 'released' } as const) : endOfExit(slot, exit);
     for (const rescued of this.#rescuer.rescueSlot(slot, end)) this.#noteRescued(rescued);
+  }
+
+  // A runner that was killed by its own watchdog left its last lines in its slot.
+  #passOnLines(slot: string): void {
+    const { disk } = this.#spool;
+    const text = disk.readBytes(this.#spool.lines(slot), 0, 1_048_576).toString('utf8');
+    for (const line of text.split('\n')) if (line !== '') this.#options.onLine(`${line}\n`);
   }
 
   async #emptied(withinMs: number, hurry?: Promise<void>): Promise<boolean> {

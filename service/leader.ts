@@ -10,8 +10,13 @@ import type { Spool } from '../spool/spool.ts';
 export function leaderOf(spool: Spool, liveness: Liveness, clock: number): string | undefined {
   const dispatchers = slots(spool)
     .map((slot) => holderOfSlot(spool, slot))
-    .filter((holder) => holder?.kind === 'dispatcher' && liveness.of(holder.slot, clock) === 'alive');
+    .filter((holder) => holder?.kind === 'dispatcher' && !holder.stopping && liveness.of(holder.slot, clock) === 'alive');
   return dispatchers.sort((a, b) => (`${a?.since} ${a?.slot}` < `${b?.since} ${b?.slot}` ? -1 : 1))[0]?.slot;
+}
+
+/** Whether other dispatchers than `own` work on the spool. */
+export function hasPeers(spool: Spool, own: string): boolean {
+  return slots(spool).some((slot) => slot !== own && holderOfSlot(spool, slot)?.kind === 'dispatcher');
 }
 
 /** Runners on this machine whose dispatcher is dead: they end what they run, and until then take room. */

@@ -2,12 +2,15 @@ import type { EventLog } from '../jobs/event-log.ts';
 import { addLastWords } from '../jobs/job-log.ts';
 import type { Allowlist } from '../jobs/load-allowlist.ts';
 import { logMove } from '../jobs/log-move.ts';
+import { messageOf } from '../spool/errors.ts';
+import { parseJobName } from '../spool/filename.ts';
 import { attemptNumber, type End } from '../spool/job.ts';
 import { slots } from '../spool/lease.ts';
 import type { Life, Liveness } from '../spool/liveness.ts';
 import { platform } from '../spool/platform.ts';
 import type { Policy } from '../spool/policy.ts';
 import { type Rescued, type RescueOptions, rescue, settleTaken } from '../spool/rescue.ts';
+import type { FinishedMove } from '../spool/settle.ts';
 import type { Spool } from '../spool/spool.ts';
 
 /** What a rescue needs to know of the service. */
@@ -47,16 +50,19 @@ export class Rescuer {
   /** Settles what a dead holder left: its attempts ended with `end`. */
   rescueSlot(slot: string, end: End): Rescued[] {
     const { spool, own } = this.#options;
-    // What it started must not run beside the next attempt.
-    for (const pid of platform.processesWith('JOBSPOOL_SLOT', slot)) platform.signal(pid, 'SIGKILL');
-    const lastWords = spool.disk.readBytes(spool.output(slot), 0, MAX_LAST_WORDS);
-    return this.#logged(slot, rescue(spool, slot, own, this.#rescueOptions(end, lastWords)));
+    return this.#safely(slot, () => {
+      // What it started must not run beside the next attempt.
+      for (const pid of platform.processesWith('JOBSPOOL_SLOT', slot)) platform.signal(pid, 'SIGKILL');
+      const lastWords = spool.disk.readBytes(spool.output(slot), 0, MAX_LAST_WORDS);
+      return rescue(spool, slot, own, this.#rescueOptions(end, lastWords));
+    });
   }
 
   // A rescue of ours threw (a full disk) after it had taken a slot over: whose it was is forgotten, the jobs are not.
   #finishRescue(): Rescued[] {
     const { spool, own } = this.#options;
-    return this.#logged(own, settleTaken(spool, own, own, this.#rescueOptions(endOfLife('of a dead process', 'dead'), Buffer.alloc(0))));
+    const end = endOfLife('of a dead process', 'dead');
+    return this.#safely(own, () => settleTaken(spool, own, own, this.#rescueOptions(end, Buffer.alloc(0))));
   }
 
   #rescueOptions(end: End, lastWords: Buffer): RescueOptions {
@@ -67,13 +73,27 @@ export class Rescuer {
       endOf: () => end,
       policyOf: (request) => allowlist.policyOf(request, policy),
       onEnd: (job) => addLastWords(spool, job.id, attemptNumber(job), lastWords),
+      onFinished: ({ name, folder }) => this.#logFinished(name, folder),
     };
   }
 
-  #logged(runner: string, rescued: Rescued[]): Rescued[] {
-    const finishedAt = Date.now();
-    for (const { job, end, move, startedAt } of rescued) logMove(this.#options.log, job, end, move, { startedAt, finishedAt, runner });
-    return rescued;
+  // What cannot be settled now (a full disk) is tried again at the next scan, and keeps nobody else from being rescued.
+  #safely(runner: string, act: () => Rescued[]): Rescued[] {
+    const { log } = this.#options;
+    try {
+      const rescued = act();
+      const finishedAt = Date.now();
+      for (const { job, end, move, startedAt } of rescued) logMove(log, job, end, move, { startedAt, finishedAt, runner });
+      return rescued;
+    } catch (error) {
+      log.error(`rescue the slot ${runner}: ${messageOf(error)}; the next scan tries again`, { err: error });
+      return [];
+    }
+  }
+
+  #logFinished(name: string, folder: FinishedMove['folder']): void {
+    const event = folder === 'pending' ? 'snoozed' : folder;
+    this.#options.log.event(event, { id: parseJobName(name)?.id }, `${folder}: its runner had recorded that before it died`);
   }
 }
 

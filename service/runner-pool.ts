@@ -1,5 +1,6 @@
 import type { EventLog } from '../jobs/event-log.ts';
 import type { FromRunner, RunnerSettings, Settlement } from '../jobs/messages.ts';
+import { messageOf } from '../spool/errors.ts';
 import type { Spool } from '../spool/spool.ts';
 import { AHEAD_MS, average, deal, isStuck, type RunnerView, shares } from './propose.ts';
 import { type RunnerExit, RunnerProcess } from './runner-process.ts';
@@ -50,7 +51,7 @@ export class RunnerPool {
     this.#target = target;
     if (this.#restart) return;
     const serving = [...this.#members].filter(({ retiring }) => !retiring);
-    for (let missing = target - serving.length; missing > 0; missing--) this.#start();
+    for (let missing = target - serving.length; missing > 0 && !this.#restart; missing--) this.#startSafely();
     for (const member of serving.slice(Math.max(0, target))) this.#finish(member);
   }
 
@@ -125,6 +126,15 @@ export class RunnerPool {
     this.#members.add(member);
   }
 
+  // No descriptor, no space, no memory: that may pass.
+  #startSafely(): void {
+    try {
+      this.#start();
+    } catch (error) {
+      this.#retryLater(`start a runner: ${messageOf(error)}`, {});
+    }
+  }
+
   #hear(member: Member, message: FromRunner): void {
     switch (message.kind) {
       case 'ready':
@@ -192,10 +202,14 @@ export class RunnerPool {
 
   // A runner that never gets ready (a broken allow-list, no memory) is not started in a tight loop.
   #noteFailure({ code, signal, lastWords }: RunnerExit): void {
+    const how = signal ? `was killed by ${signal}` : `exited with code ${code}`;
+    this.#retryLater(`start a runner: it ${how} before it was ready`, { output: lastWords.slice(-4_096) });
+  }
+
+  #retryLater(what: string, fields: object): void {
     this.#failures += 1;
     const waitMs = Math.min(30_000, 500 * 2 ** this.#failures);
-    const how = signal ? `was killed by ${signal}` : `exited with code ${code}`;
-    this.#log.error(`start a runner: it ${how} before it was ready; the next try is in ${waitMs} ms`, { output: lastWords.slice(-4_096) });
+    this.#log.error(`${what}; the next try is in ${waitMs} ms`, fields);
     this.#restart ??= setTimeout(() => {
       this.#restart = undefined;
       this.keep(this.#target);

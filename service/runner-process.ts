@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { FromRunner, RunnerSettings, ToRunner } from '../jobs/messages.ts';
 import { sibling } from '../jobs/sibling.ts';
+import { messageOf } from '../spool/errors.ts';
 import { platform } from '../spool/platform.ts';
 import { type Spool, temporaryFile } from '../spool/spool.ts';
 import { SECRETS } from './config.ts';
@@ -36,9 +37,7 @@ export class RunnerProcess {
     const leave = (exit: Omit<RunnerExit, 'lastWords'>) => {
       if (gone) return;
       gone = true;
-      const lastWords = spool.disk.read(output) ?? '';
-      spool.disk.remove(output);
-      events.onExit({ ...exit, lastWords });
+      events.onExit({ ...exit, lastWords: takeLastWords(spool, output) });
     };
     this.#child.on('message', (message) => events.onMessage(message as FromRunner));
     this.#child.once('exit', (code, signal) => leave({ code, signal }));
@@ -60,6 +59,17 @@ export class RunnerProcess {
     if (this.#child.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null) {
       platform.signalTree(this.#child.pid, signal);
     }
+  }
+}
+
+// What a runner printed before it had a slot; afterwards the file has another name.
+function takeLastWords(spool: Spool, output: string): string {
+  try {
+    const words = spool.disk.read(output) ?? '';
+    spool.disk.remove(output);
+    return words;
+  } catch (error) {
+    return messageOf(error);
   }
 }
 

@@ -24,9 +24,10 @@ export async function runService(config: Config, kind: 'serve' | 'dispatch', gre
     ...(server ? { url: `http://${config.host}:${server.port}${config.basePath}` } : {}),
     allowlist: allowlist.file,
   });
-  const signal = await first;
+  const signal = await Promise.race([first, dispatcher.lost]);
+  if (!signal) process.exitCode = 1;
   dispatcher.log.info(
-    `${signal}: no new job is claimed; running ones have ${config.shutdownGraceMs} ms. A second signal skips the waiting.`,
+    `${signal ?? 'its slot is lost'}: no new job is claimed; running ones have ${config.shutdownGraceMs} ms. A second signal skips the waiting.`,
   );
   await dispatcher.stop(second);
   await server?.close();

@@ -1,8 +1,8 @@
 import { monotonicFactory } from 'ulid';
-import { jobFileName, MAX_PRIORITY, parseRequestName, type RequestName } from './filename.ts';
+import { jobFileName, parseRequestName, type RequestName } from './filename.ts';
 import { type Job, jobOf } from './job.ts';
 import { reject } from './reject.ts';
-import { MAX_BODY_BYTES, parseRequest, type Request } from './request.ts';
+import { bodyBytes, MAX_BODY_BYTES, MAX_FILE_BYTES, parseRequest, type Request } from './request.ts';
 import type { Spool } from './spool.ts';
 
 /** A file that cannot be read as a request yet may be half written: it is left alone until it has not changed for so long. */
@@ -48,7 +48,8 @@ export class Intake {
   /** The names in `incoming/` that may be requests, in the order in which they are accepted. */
   names(): string[] {
     const found = this.#spool.disk.names(this.#spool.incoming).map((name) => ({ name, parsed: parseRequestName(name) }));
-    const files = found.filter(({ parsed }) => parsed.kind !== 'ignored');
+    // A name that is no UTF-8 cannot be asked for again; `doctor` tells of it.
+    const files = found.filter(({ name, parsed }) => parsed.kind !== 'ignored' && !name.includes('\ufffd'));
     const present = new Set(files.map(({ name }) => name));
     for (const name of this.#unfinished.keys()) if (!present.has(name)) this.#unfinished.delete(name);
     // Within a priority by name: ids made by us ascend, so what was submitted first is accepted first.
@@ -60,16 +61,29 @@ export class Intake {
     const parsed = parseRequestName(name);
     if (parsed.kind === 'ignored') return { kind: 'none' };
     const { disk, incoming } = this.#spool;
-    const file = disk.inspect(`${incoming}/${name}`, MAX_BODY_BYTES);
+    const file = disk.inspect(`${incoming}/${name}`, MAX_FILE_BYTES);
     if (file.kind === 'missing') return { kind: 'none' };
     if (file.kind === 'not-a-file') return this.#reject(name, parsed, `expected a regular file, got ${file.what}`);
     if (file.kind === 'unreadable') return this.#later(name, parsed, 'unreadable', clock, `the file cannot be read: ${file.reason}`);
     const looks = `${file.size} ${file.mtimeMs}`;
-    if (file.kind === 'too-large')
-      return this.#later(name, parsed, looks, clock, `expected at most ${MAX_BODY_BYTES} bytes, got ${file.size}`);
+    if (file.kind === 'too-large') return this.#later(name, parsed, looks, clock, tooLarge(file.size));
     if (file.kind === 'not-utf8') return this.#later(name, parsed, looks, clock, 'the body is not UTF-8');
     if (parsed.kind === 'invalid') return this.#reject(name, parsed, parsed.reason);
+    return this.#acceptText(name, parsed, file, now, clock);
+  }
+
+  #acceptText(
+    name: string,
+    parsed: RequestName & { kind: 'request' },
+    file: { text: string; size: number; mtimeMs: number },
+    now: number,
+    clock: number,
+  ): Accepted {
+    const looks = `${file.size} ${file.mtimeMs}`;
     const body = parseRequest(file.text);
+    // History may make a job's own file larger than a body may be: what counts is the body without it.
+    const bytes = body.ok && body.request.attempts ? bodyBytes(body.request) : file.size;
+    if (bytes > MAX_BODY_BYTES) return this.#later(name, parsed, looks, clock, tooLarge(bytes));
     if (!body.ok) return body.unfinished ? this.#later(name, parsed, looks, clock, body.reason) : this.#reject(name, parsed, body.reason);
     this.#unfinished.delete(name);
     return this.#admit(name, parsed, body.request, now);
@@ -86,14 +100,15 @@ export class Intake {
     return moved ? { kind: 'accepted', job, from: name } : { kind: 'none' };
   }
 
-  // A finished job may have left a file of the very same name (a producer's fixed id and run-at): a rename onto it later
-  // would wipe out its history, so the newcomer's run-at moves on by a millisecond.
+  // Another job may have a file of the very same name (a producer's fixed id and run-at): a rename onto it would wipe it out, so
+  // the newcomer's run-at moves on by a millisecond.
   #freeName(id: string, parsed: RequestName & { kind: 'request' }, now: number): string {
-    const { disk, failed, cancelled } = this.#spool;
+    const { disk, pending, retrying, failed, cancelled } = this.#spool;
+    const folders = [pending, retrying, failed, cancelled];
     let runAt = parsed.runAt === 'now' ? now : parsed.runAt;
     for (;;) {
-      const name = jobFileName({ priority: Math.min(parsed.priority, MAX_PRIORITY), runAt, id });
-      if (parsed.runAt === 'now' || !(disk.exists(`${failed}/${name}`) || disk.exists(`${cancelled}/${name}`))) return name;
+      const name = jobFileName({ priority: parsed.priority, runAt, id });
+      if (parsed.runAt === 'now' || !folders.some((folder) => disk.exists(`${folder}/${name}`))) return name;
       runAt += 1;
     }
   }
@@ -119,5 +134,7 @@ export class Intake {
 }
 
 const makeId = monotonicFactory();
+
+const tooLarge = (bytes: number): string => `expected a body of at most ${MAX_BODY_BYTES} bytes, got ${bytes}`;
 
 const rank = (parsed: RequestName): number => (parsed.kind === 'request' ? parsed.priority : 0);

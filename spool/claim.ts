@@ -1,6 +1,6 @@
 import { type Job, jobOf } from './job.ts';
 import { runAtOf } from './order.ts';
-import { parseRequest } from './request.ts';
+import { MAX_FILE_BYTES, parseRequest } from './request.ts';
 import type { Spool } from './spool.ts';
 
 /** What a runner got when it reached for a job. `writtenAt` in milliseconds since the epoch. */
@@ -10,27 +10,32 @@ export type Claimed =
   | { kind: 'spoilt'; name: string; reason: string }
   /** Another runner was first, or a person moved or removed it. */
   | { kind: 'missing' }
+  /** Its file could not be read just now. */
+  | { kind: 'unread'; reason: string }
   /** Its run-at has not come. */
   | { kind: 'early' };
 
 /** Claims a waiting job for the holder of `slot`: one rename, which one of several claimants wins. */
-export function claim(spool: Spool, slot: string, name: string, now: number): Claimed {
+export function claim(spool: Spool, slot: string, name: string, now: number): Exclude<Claimed, { kind: 'unread' }> {
   if (runAtOf(name) > now) return { kind: 'early' };
-  return take(spool, slot, name) ? readJob(spool, spool.claimed(slot, name), name) : { kind: 'missing' };
+  if (!take(spool, slot, name)) return { kind: 'missing' };
+  const claimed = readJob(spool, spool.claimed(slot, name), name);
+  if (claimed.kind !== 'unread') return claimed;
+  // The disk had a fault that may pass: the job waits again, and is found at the next scan.
+  spool.disk.rename(spool.claimed(slot, name), `${spool.pending}/${name}`);
+  return { kind: 'missing' };
 }
 
 /** Reads the job of the canonical name `name` from the file at `path`. */
 export function readJob(spool: Spool, path: string, name: string): Claimed {
   const file = spool.disk.inspect(path, MAX_FILE_BYTES);
   if (file.kind === 'missing') return { kind: 'missing' };
+  if (file.kind === 'unreadable' && !file.isDenied) return { kind: 'unread', reason: file.reason };
   if (file.kind !== 'text') return { kind: 'spoilt', name, reason: `its file became unreadable after it was accepted (${file.kind})` };
   const parsed = parseRequest(file.text);
   if (!parsed.ok) return { kind: 'spoilt', name, reason: `its file was changed after it was accepted: ${parsed.reason}` };
   return { kind: 'claimed', job: jobOf(name, parsed.request), writtenAt: file.mtimeMs };
 }
-
-// A job's own history may make its file larger than the body it came with.
-const MAX_FILE_BYTES = 64 * 1_048_576;
 
 function take(spool: Spool, slot: string, name: string): boolean {
   const { disk } = spool;

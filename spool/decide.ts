@@ -48,11 +48,9 @@ function afterCrash(job: Job, outcome: Outcome, policy: Policy, now: number): Mo
 
 function afterFailure(job: Job, end: End & { kind: 'failed' | 'timed-out' }, policy: Policy, now: number, random: () => number): Move {
   const outcome = end.kind;
-  if (end.kind === 'failed') {
-    if (end.permanent) return { to: 'failed', outcome, why: 'the failure is permanent' };
-    const excluded = exclusion(end.names, policy);
-    if (excluded) return { to: 'failed', outcome, why: excluded };
-  }
+  if (end.kind === 'failed' && end.permanent) return { to: 'failed', outcome, why: 'the failure is permanent' };
+  const excluded = exclusion(end.kind === 'failed' ? end.names : [end.error.name], policy);
+  if (excluded) return { to: 'failed', outcome, why: excluded };
   if (isSpent(job, policy)) return { to: 'failed', outcome, why: spentWords(policy) };
   const retry = (job.request.spent ?? 0) + 1;
   return { to: 'retrying', outcome, runAt: now + backoffMs(policy, retry, random), crashed: false };

@@ -5,7 +5,7 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { errnoOf } from './errors.ts';
+import { errnoOf, messageOf } from './errors.ts';
 import { platform } from './platform.ts';
 
 /** What stands at a path that a stranger may have put there; nothing but a regular file is ever read. */
@@ -14,7 +14,8 @@ export type Inspected =
   | { kind: 'too-large'; size: number; mtimeMs: number }
   | { kind: 'not-utf8'; size: number; mtimeMs: number }
   | { kind: 'not-a-file'; what: string }
-  | { kind: 'unreadable'; reason: string }
+  /** `isDenied`: by its permissions, and not by a fault that may pass. */
+  | { kind: 'unreadable'; reason: string; isDenied: boolean }
   | { kind: 'missing' };
 
 export type FileFacts = { size: number; mtimeMs: number; ctimeMs: number; ino: number; isFile: boolean; isFolder: boolean };
@@ -37,7 +38,13 @@ export const disk = {
     }
   },
 
+  /** The text of a file of ours; a link is not followed. */
   read(file: string): string | undefined {
+    return missingAs(undefined, () => fs.readFileSync(file, { encoding: 'utf8', flag: READ as unknown as string }));
+  },
+
+  /** The text of a file that is not in the spool, such as a secret; links are followed. */
+  readAnywhere(file: string): string | undefined {
     return missingAs(undefined, () => fs.readFileSync(file, 'utf8'));
   },
 
@@ -52,7 +59,7 @@ export const disk = {
     try {
       return readInspected(fd, maxBytes);
     } catch (error) {
-      return { kind: 'unreadable', reason: (error as Error).message };
+      return unreadable(error);
     } finally {
       fs.closeSync(fd);
     }
@@ -89,14 +96,19 @@ export const disk = {
     });
   },
 
-  /** A second name for a file; false when that name is taken. */
+  /**
+   * A second name for a file; false when that name is taken or the file is gone. Where the file system has no such links, the
+   * file is renamed instead, if the name is free.
+   */
   link(from: string, to: string): boolean {
     try {
       fs.linkSync(from, to);
       return true;
     } catch (error) {
-      if (errnoOf(error) === 'EEXIST' || errnoOf(error) === 'ENOENT') return false;
-      throw error;
+      const code = errnoOf(error) ?? '';
+      if (code === 'EEXIST' || code === 'ENOENT') return false;
+      if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(code)) throw error;
+      return !disk.exists(to) && disk.rename(from, to);
     }
   },
 
@@ -139,8 +151,9 @@ export const disk = {
 
   /** Writes a new file; throws EEXIST rather than replace one. With `sync` its bytes are on the disk on return. */
   create(file: string, text: string | Uint8Array, sync: boolean): void {
-    const fd = fs.openSync(file, 'wx', 0o660);
+    const fd = fs.openSync(file, 'wx', SHARED);
     try {
+      share(fd);
       writeAll(fd, text);
       if (sync) fs.fsyncSync(fd);
     } finally {
@@ -150,7 +163,13 @@ export const disk = {
 
   /** Writes over a file in place, for values that may be torn and come again, such as progress. */
   overwrite(file: string, text: string): void {
-    fs.writeFileSync(file, text, { mode: 0o660 });
+    const fd = fs.openSync(file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, SHARED);
+    try {
+      share(fd);
+      writeAll(fd, text);
+    } finally {
+      fs.closeSync(fd);
+    }
   },
 
   /** Makes the names in a folder durable. Windows cannot, and does not need to: its journal keeps renames in order. */
@@ -164,18 +183,29 @@ export const disk = {
     }
   },
 
-  /** Makes many files durable at once: the kernel commits them together. */
+  /** Makes many files durable, a portion at once: the kernel commits them together. */
   async syncFiles(files: string[]): Promise<void> {
-    await Promise.all(
-      files.map(async (file) => {
-        const handle = await fs.promises.open(file, 'r+');
-        await handle.sync().finally(() => handle.close());
-      }),
-    );
+    for (let start = 0; start < files.length; start += SYNC_AT_ONCE) {
+      await Promise.all(files.slice(start, start + SYNC_AT_ONCE).map(syncFile));
+    }
+  },
+
+  /** Makes a file durable now; nothing when it is missing. */
+  syncFileNow(file: string): void {
+    missingAs(undefined, () => {
+      const fd = fs.openSync(file, O_RDWR | O_NOFOLLOW);
+      try {
+        fs.fdatasyncSync(fd);
+      } finally {
+        fs.closeSync(fd);
+      }
+    });
   },
 
   openAppend(file: string): number {
-    return fs.openSync(file, 'a+', 0o660);
+    const fd = fs.openSync(file, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, SHARED);
+    share(fd);
+    return fd;
   },
 
   append(fd: number, text: string | Uint8Array): void {
@@ -216,7 +246,7 @@ export const disk = {
   /** Up to `length` bytes from `start`; fewer at the end of the file, none when it is missing. */
   readBytes(file: string, start: number, length: number): Buffer {
     return missingAs(Buffer.alloc(0), () => {
-      const fd = fs.openSync(file, 'r');
+      const fd = fs.openSync(file, READ);
       try {
         return readFrom(fd, start, length);
       } finally {
@@ -238,9 +268,29 @@ export const disk = {
   },
 } as const;
 
-const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
-const INSPECT_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+// Windows has neither links to be wary of in this way nor FIFOs: there these flags are 0.
+const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CREAT, O_TRUNC, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
+const READ = O_RDONLY | O_NOFOLLOW;
+const INSPECT_FLAGS = READ | O_NONBLOCK;
+/** Files are for the owner and the group, whatever the umask: the folders of the spool decide who comes near. */
+const SHARED = 0o660;
+/** So many files are open at once for a sync: descriptors may be scarce, and more gain nothing. */
+const SYNC_AT_ONCE = 64;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+// The umask cut the mode that the file was made with. The file of another owner has its mode already.
+function share(fd: number): void {
+  try {
+    fs.fchmodSync(fd, SHARED);
+  } catch (error) {
+    if (errnoOf(error) !== 'EPERM') throw error;
+  }
+}
+
+async function syncFile(file: string): Promise<void> {
+  const handle = await fs.promises.open(file, 'r+');
+  await handle.sync().finally(() => handle.close());
+}
 
 function missingAs<T>(answer: T, act: () => T, missing: readonly string[] = ['ENOENT']): T {
   try {
@@ -257,7 +307,7 @@ function unopened(file: string, error: unknown): Inspected {
   if (code === 'ELOOP' || code === 'EMLINK') return { kind: 'not-a-file', what: 'a symbolic link' };
   const stat = fs.lstatSync(file, { throwIfNoEntry: false });
   if (!stat) return { kind: 'missing' };
-  return stat.isFile() ? { kind: 'unreadable', reason: (error as Error).message } : { kind: 'not-a-file', what: kindOf(stat) };
+  return stat.isFile() ? unreadable(error) : { kind: 'not-a-file', what: kindOf(stat) };
 }
 
 function readInspected(fd: number, maxBytes: number): Inspected {
@@ -273,6 +323,10 @@ function readInspected(fd: number, maxBytes: number): Inspected {
   } catch {
     return { kind: 'not-utf8', size, mtimeMs };
   }
+}
+
+function unreadable(error: unknown): Inspected {
+  return { kind: 'unreadable', reason: messageOf(error), isDenied: ['EACCES', 'EPERM'].includes(errnoOf(error) ?? '') };
 }
 
 function kindOf(stat: fs.Stats): string {

@@ -22,12 +22,16 @@ export type Holder = {
   pidNamespace: string;
   /** ISO 8601 UTC. */
   since: string;
+  /** A dispatcher that was told to stop: another one accepts. */
+  stopping?: true;
   /** A runner's dispatcher; how a later dispatcher knows that a runner is orphaned. */
   dispatcher?: string;
 };
 
 export type Lease = {
   slot: string;
+  /** Says that this holder is stopping. */
+  announceStop(): void;
   /** Gives the slot back and removes what stood for it. Jobs in its folder keep the folder; a rescue finds them. */
   release(): Promise<void>;
 };
@@ -44,9 +48,11 @@ export type LeaseOptions = {
 /** Takes a slot of its own for this process. It must be called in a thread that is never blocked for the stale time. */
 export async function acquireSlot(spool: Spool, options: LeaseOptions): Promise<Lease> {
   const slot = await lockFreeName(spool, options);
-  replaceFile(spool, spool.holder(slot), `${JSON.stringify(holderOf(slot, options))}\n`);
+  const holder = holderOf(slot, options);
+  const write = (more: Partial<Holder> = {}) => replaceFile(spool, spool.holder(slot), `${JSON.stringify({ ...holder, ...more })}\n`);
+  write();
   if (options.kind === 'runner') spool.disk.makeFolder(spool.slot(slot));
-  return { slot, release: () => releaseSlot(spool, slot) };
+  return { slot, announceStop: () => write({ stopping: true }), release: () => releaseSlot(spool, slot) };
 }
 
 /** The slots that are held or were left behind, in no order. */
@@ -54,6 +60,9 @@ export function slots(spool: Spool): string[] {
   const names = spool.disk.names(spool.running).map((name) => name.replace(SLOT_FILE, ''));
   return [...new Set(names.filter((name) => SLOT.test(name)))];
 }
+
+/** The names of the files in the slots' folders: the jobs that run, and what else lies there. */
+export const claimedNames = (spool: Spool): string[] => slots(spool).flatMap((slot) => spool.disk.names(spool.slot(slot)));
 
 /** Who holds a slot; undefined when nobody says so, or not in a way that could be understood. */
 export function holderOfSlot(spool: Spool, slot: string): Holder | undefined {
@@ -73,12 +82,8 @@ export function forgetSlot(spool: Spool, slot: string): void {
 
 /** This machine's name as it stands in slots: letters, digits, dots and hyphens. */
 export function hostName(): string {
-  return (
-    os
-      .hostname()
-      .replace(/[^A-Za-z0-9.-]/g, '-')
-      .slice(0, 63) || 'host'
-  );
+  const name = os.hostname().replace(/[^A-Za-z0-9.-]/g, '-');
+  return name.replace(/^[.-]+/, '').slice(0, 63) || 'host';
 }
 
 /** `<host>-<pid>`, with a number where that name was taken. Whatever else is in `running/` is a stranger's. */
@@ -140,12 +145,21 @@ function holderOf(slot: string, { kind, dispatcher }: LeaseOptions): Holder {
     slot,
     host: hostName(),
     pid: process.pid,
-    processStart: platform.processStart(process.pid) ?? '',
+    processStart: ownStart(),
     bootId: platform.bootId(),
     pidNamespace: platform.pidNamespace(),
     since: new Date().toISOString(),
     ...(dispatcher === undefined ? {} : { dispatcher }),
   };
+}
+
+// Where a process cannot find out when it started, its pid alone must do.
+function ownStart(): string {
+  try {
+    return platform.processStart(process.pid) ?? '';
+  } catch {
+    return '';
+  }
 }
 
 function parseJson(text: string): unknown {

@@ -4,8 +4,7 @@
  * rescue only unlinks it. Syncs and unlinks are grouped: with `durability: full` one sync covers all lines since the last.
  */
 import type { Attempt } from './attempt.ts';
-import { type AttemptSpan, attemptOf, type Job } from './job.ts';
-import { dayOf } from './layout.ts';
+import { type AttemptSpan, attemptNumber, attemptOf, type Job } from './job.ts';
 import { type Spool, syncNames } from './spool.ts';
 
 /** A line of the ledger. Times in ISO 8601 UTC. */
@@ -106,11 +105,18 @@ export class Ledger {
     }
     const isNewDay = disk.makeFolder(this.#spool.ledgerDay(day));
     const fd = disk.openAppend(this.#spool.ledger(day, this.#slot));
+    endTornLine(this.#spool, fd);
     syncNames(this.#spool, this.#spool.ledgerDay(day));
     if (isNewDay) syncNames(this.#spool, this.#spool.completed);
     this.#file = { day, fd };
     return fd;
   }
+}
+
+// A process of the same name may have died in the middle of a line (a container that restarts has the same pids).
+function endTornLine({ disk }: Spool, fd: number): void {
+  const size = disk.sizeOf(fd);
+  if (size > 0 && disk.readFrom(fd, size - 1, 1).toString() !== '\n') disk.append(fd, '\n');
 }
 
 /** The days that have a ledger, newest first. */
@@ -143,32 +149,40 @@ export function parseLine(line: string): LedgerLine | undefined {
   }
 }
 
-/**
- * Which of the files left in a dead slot belong to jobs that a ledger records as completed. Every slot's ledger is asked: the file may
- * have been taken over before. A line counts only when its attempt began after the file was claimed: an id may be used again
- * once its job is done.
- */
-export function recordedIn(spool: Spool, leftovers: Leftover[]): Set<string> {
-  const isRecorded = (left: Leftover) =>
-    ledgerDays(spool)
-      .filter((day) => day >= dayOf(left.claimedAt))
-      .some((day) => ledgerSlots(spool, day).some((slot) => hasLine(spool, day, slot, left)));
-  return new Set(leftovers.filter(isRecorded).map(({ name }) => name));
-}
+/** A job that a dead holder left in its slot. Times in milliseconds since the epoch; the claim's rename set `claimedAt`. */
+export type Leftover = { name: string; job: Job; writtenAt: number; claimedAt: number };
 
-function hasLine(spool: Spool, day: string, slot: string, { id, claimedAt }: Leftover): boolean {
-  const text = spool.disk.read(spool.ledger(day, slot)) ?? '';
-  const start = lineStart(id);
-  return text
-    .split('\n')
-    .some((line) => line.startsWith(start) && Date.parse(parseLine(line)?.startedAt ?? '') >= claimedAt - TIMESTAMP_GRAIN_MS);
+/**
+ * Which of the jobs left in a dead slot a ledger records as completed; from then on, durably. Every slot's ledger is asked: the file may
+ * have been taken over before. A line counts when it is of this very request and attempt: an id may be used again.
+ */
+export function recordedIn(spool: Spool, leftovers: Leftover[]): Set<Leftover> {
+  const recorded = new Set<Leftover>();
+  if (leftovers.length === 0) return recorded;
+  const claimedAt = Math.min(...leftovers.map((leftover) => leftover.claimedAt));
+  for (const file of ledgersSince(spool, claimedAt)) {
+    const found = leftovers.filter((leftover) => !recorded.has(leftover) && hasLine(spool.disk.read(file) ?? '', leftover));
+    if (found.length > 0 && spool.durability === 'full') spool.disk.syncFileNow(file);
+    for (const leftover of found) recorded.add(leftover);
+  }
+  return recorded;
 }
 
 /** How the lines of an id begin: they are found by it without parsing the others. */
 export const lineStart = (id: string): string => `{"id":${JSON.stringify(id)},`;
 
-/** A file in a dead slot's folder; `claimedAt` is its change time in milliseconds: the claim's rename set it. */
-export type Leftover = { name: string; id: string; claimedAt: number };
+// Clocks of hosts and of file servers differ: an hour more is looked at than should be needed.
+const CLOCK_SLACK_MS = 3_600_000;
 
-// File times come from the kernel's tick, up to 10 ms behind the clock that startedAt is read from, never ahead of it.
-const TIMESTAMP_GRAIN_MS = 1;
+function ledgersSince(spool: Spool, ms: number): string[] {
+  return ledgerDays(spool)
+    .flatMap((day) => ledgerSlots(spool, day).map((slot) => spool.ledger(day, slot)))
+    .filter((file) => (spool.disk.facts(file)?.mtimeMs ?? 0) >= ms - CLOCK_SLACK_MS);
+}
+
+function hasLine(text: string, { job, writtenAt }: Leftover): boolean {
+  const start = lineStart(job.id);
+  const acceptedAt = job.request.acceptedAt ?? new Date(writtenAt).toISOString();
+  const isOfJob = (line: LedgerLine | undefined) => line?.acceptedAt === acceptedAt && line.attempts.length === attemptNumber(job);
+  return text.split('\n').some((line) => line.startsWith(start) && isOfJob(parseLine(line)));
+}

@@ -42,7 +42,13 @@ export class Liveness {
   }
 
   #runs(holder: Holder): boolean {
-    return this.#platform.processStart(holder.pid) === holder.processStart;
+    try {
+      const start = this.#platform.processStart(holder.pid);
+      return start !== undefined && (holder.processStart === '' || start === holder.processStart);
+    } catch {
+      // Not to know is no proof.
+      return true;
+    }
   }
 
   #isSilent(slot: string, clock: number): boolean {

@@ -29,7 +29,8 @@ export function platformFor(name: NodeJS.Platform, calls: SystemCalls = systemCa
 
     /**
      * When a process started, in the system's own unit: with the pid it names one process for as long as the system
-     * runs, however often pids are used again. Undefined: no such process (a zombie counts as none).
+     * runs, however often pids are used again. Undefined: no such process (a zombie counts as none). Throws when that cannot be found
+     * out.
      */
     processStart(pid: number): string | undefined {
       if (isLinux) return startFromProc(calls, pid);
@@ -90,18 +91,38 @@ export const platform = platformFor(process.platform);
 // Field 22 of /proc/<pid>/stat, in clock ticks since boot (proc(5)). The second field, the command's name, may hold
 // spaces and parentheses, so counting begins after the last ")".
 function startFromProc(calls: SystemCalls, pid: number): string | undefined {
-  const stat = orElse(undefined, () => calls.readFile(`/proc/${pid}/stat`));
+  const stat = readOfProcess(calls, pid, () => calls.readFile(`/proc/${pid}/stat`));
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields?.[0] === 'Z' || fields?.[0] === 'X' ? undefined : fields?.[19];
 }
 
 function startFromPs(calls: SystemCalls, pid: number): string | undefined {
-  return orElse(undefined, () => calls.run('ps', ['-o', 'lstart=', '-p', String(pid)]).trim() || undefined);
+  return readOfProcess(calls, pid, () => calls.run('ps', ['-o', 'lstart=', '-p', String(pid)]).trim() || undefined);
 }
 
 function startFromWindows(calls: SystemCalls, pid: number): string | undefined {
   const script = `(Get-CimInstance Win32_Process -Filter "ProcessId=${pid}").CreationDate.ToFileTimeUtc()`;
-  return orElse(undefined, () => calls.run('powershell', ['-NoProfile', '-Command', script]).trim() || undefined);
+  return readOfProcess(calls, pid, () => calls.run('powershell', ['-NoProfile', '-Command', script]).trim() || undefined);
+}
+
+// That something could not be read (no descriptor left, a hidden /proc) proves no death: only the kernel's word that there is no
+// such process does. Without it the error is thrown, and who asks takes the process for alive.
+function readOfProcess(calls: SystemCalls, pid: number, read: () => string | undefined): string | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!exists(calls, pid)) return undefined;
+    throw error;
+  }
+}
+
+function exists(calls: SystemCalls, pid: number): boolean {
+  try {
+    calls.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errnoOf(error) !== 'ESRCH';
+  }
 }
 
 function signalGroup(calls: SystemCalls, pid: number, signal: Signal): boolean {
@@ -118,8 +139,7 @@ function killWindowsTree(calls: SystemCalls, pid: number, signal: Signal): boole
 }
 
 function pidsByEnvironment(calls: SystemCalls, entry: string): number[] {
-  return calls
-    .readFolder('/proc')
+  return orElse([], () => calls.readFolder('/proc'))
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => orElse(false, () => `\0${calls.readFile(`/proc/${pid}/environ`)}`.includes(`\0${entry}\0`)))
     .map(Number);

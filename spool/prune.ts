@@ -1,6 +1,6 @@
 import { parseJobName } from './filename.ts';
 import { dayOf, REASON_ENDING } from './layout.ts';
-import { slots } from './lease.ts';
+import { claimedNames } from './lease.ts';
 import { ledgerDays } from './ledger.ts';
 import type { Spool } from './spool.ts';
 
@@ -46,12 +46,15 @@ function pruneRejected(spool: Spool, before: number): number {
   const names = spool.disk.names(spool.rejected);
   const present = new Set(names);
   const isReason = (name: string) => name.endsWith(REASON_ENDING) && present.has(name.slice(0, -REASON_ENDING.length));
-  const old = names.filter((name) => !isReason(name) && isOlder(spool, `${spool.rejected}/${name}`, before));
-  for (const name of old) {
+  // The file's own time is its producer's; the reason's is that of the rejection.
+  const timed = (name: string) => (present.has(`${name}${REASON_ENDING}`) ? spool.reason(name) : `${spool.rejected}/${name}`);
+  const old = names.filter((name) => !isReason(name) && isOlder(spool, timed(name), before));
+  const files = old.filter((name) => !spool.disk.facts(`${spool.rejected}/${name}`)?.isFolder);
+  for (const name of files) {
     spool.disk.remove(`${spool.rejected}/${name}`);
     spool.disk.remove(spool.reason(name));
   }
-  return old.length;
+  return files.length;
 }
 
 function pruneLogs(spool: Spool, before: number): number {
@@ -64,8 +67,7 @@ function pruneLogs(spool: Spool, before: number): number {
 
 function liveIds(spool: Spool): Set<string> {
   const waiting = [spool.pending, spool.retrying].flatMap((folder) => spool.disk.names(folder));
-  const claimed = slots(spool).flatMap((slot) => spool.disk.names(spool.slot(slot)));
-  return new Set([...waiting, ...claimed].flatMap((name) => parseJobName(name)?.id ?? []));
+  return new Set([...waiting, ...claimedNames(spool)].flatMap((name) => parseJobName(name)?.id ?? []));
 }
 
 function isOlder(spool: Spool, file: string, before: number): boolean {

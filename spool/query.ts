@@ -4,7 +4,7 @@ import { readJob } from './claim.ts';
 import type { FileFacts } from './disk.ts';
 import { type JobName, parseJobName, parseRequestName } from './filename.ts';
 import { REASON_ENDING } from './layout.ts';
-import { slots } from './lease.ts';
+import { claimedNames, slots } from './lease.ts';
 import { type LedgerLine, ledgerDays, ledgerSlots, lineStart, parseLine } from './ledger.ts';
 import type { Reason } from './reject.ts';
 import { MAX_BODY_BYTES, parseRequest, type Request } from './request.ts';
@@ -63,6 +63,12 @@ export function jobStatus(spool: Spool, id: string, now = Date.now()): JobStatus
 /** Where a live, failed, cancelled or rejected job is; undefined when no file is its. */
 export function locate(spool: Spool, id: string, now = Date.now()): Place | undefined {
   return locateLive(spool, id, now) ?? locateIn(spool, ['failed', 'cancelled'], id, now) ?? locateIn(spool, ['rejected'], id, now);
+}
+
+/** Whether a job of this id waits or runs, by the files. Reads all names: for suspects, not for every job. */
+export function isLiveOnDisk(spool: Spool, id: string): boolean {
+  const waiting = [spool.pending, spool.retrying].flatMap((folder) => spool.disk.names(folder));
+  return [...waiting, ...claimedNames(spool)].some((name) => parseJobName(name)?.id === id);
 }
 
 /** Every place in a state, in no order; completed jobs have none (see `completedLines`). */

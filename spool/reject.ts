@@ -31,7 +31,7 @@ export function reject(
 
 // An earlier rejected file of the same name stays as it is; the newcomer is numbered.
 function freeName(spool: Spool, name: string): string {
-  const stem = name.slice(0, MAX_STEM).replace(/\.json$/, '');
+  const stem = cutTo(MAX_STEM_BYTES, name.replace(/\.json$/, ''));
   const taken = (candidate: string) => spool.disk.facts(`${spool.rejected}/${candidate}`) !== undefined;
   if (!taken(`${stem}.json`)) return `${stem}.json`;
   let number = 2;
@@ -40,4 +40,10 @@ function freeName(spool: Spool, name: string): string {
 }
 
 // Names have at most 255 bytes, and ours grow by ".<n>" and ".reason.json".
-const MAX_STEM = 225;
+const MAX_STEM_BYTES = 220;
+
+function cutTo(bytes: number, text: string): string {
+  let cut = text;
+  while (Buffer.byteLength(cut) > bytes) cut = cut.slice(0, -1);
+  return cut;
+}

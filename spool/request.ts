@@ -4,6 +4,8 @@ import { durationMs } from './duration.ts';
 
 /** The largest body of a request, in bytes. */
 export const MAX_BODY_BYTES = 1_048_576;
+/** The largest file of a job, in bytes: its body and the history that the service writes into it. */
+export const MAX_FILE_BYTES = 16 * 1_048_576;
 /** How deeply arrays and objects may be nested in a body. */
 export const MAX_DEPTH = 200;
 
@@ -71,6 +73,12 @@ export function checkRequest(value: unknown): ParsedRequest {
   // zod copies records key by key, and a key "__proto__" would be lost on the way: the params stay as they were parsed.
   if ('params' in value) result.data.params = value.params as Request['params'];
   return { ok: true, request: result.data };
+}
+
+/** The size of a request's body without the history in it, in bytes. */
+export function bodyBytes(request: Request): number {
+  const history = new Set<string>(Object.keys(History.shape));
+  return Buffer.byteLength(JSON.stringify(Object.fromEntries(Object.entries(request).filter(([key]) => !history.has(key)))));
 }
 
 /** The published JSON Schema of a request's body. */

@@ -7,7 +7,7 @@ import { type Leftover, recordedIn } from './ledger.ts';
 import type { Policy } from './policy.ts';
 import { reject } from './reject.ts';
 import type { Request } from './request.ts';
-import { finishMoves, settle } from './settle.ts';
+import { type FinishedMove, finishMoves, settle } from './settle.ts';
 import type { Spool } from './spool.ts';
 
 /** What a rescue knows of the dead slot and of what its jobs are worth. Times in milliseconds since the epoch. */
@@ -17,6 +17,8 @@ export type RescueOptions = {
   policyOf(request: Request): Policy;
   now: number;
   random(): number;
+  /** Called for each job whose end its dead runner had recorded and not yet moved on. */
+  onFinished?(done: FinishedMove): void;
   /** Called for each job before it is moved on, while the dead runner's output is still there. */
   onEnd?(job: Job, startedAt: number): void;
 };
@@ -25,25 +27,32 @@ export type RescueOptions = {
 export type Rescued = { job: Job; end: End; move: Move; startedAt: number; name: string };
 
 /**
- * Takes over the slot of a dead runner and settles what it left; `own` is the slot of the rescuer, whose folder must not
- * exist. The takeover is one rename of the whole folder: of several rescuers one wins, and whatever the dead holder might still
+ * Takes over the slot of a dead runner and settles what it left; `own` is the slot of the rescuer. The takeover is one rename of the whole folder: of several rescuers one wins, and whatever the dead holder might still
  * try (a machine that wakes up) meets a folder that is gone. A rescuer that dies leaves its own slot to the next.
  */
 export function rescue(spool: Spool, dead: string, own: string, options: RescueOptions): Rescued[] {
+  // Of an earlier rescue that was interrupted: first come, first settled.
+  const before = spool.disk.exists(spool.slot(own)) ? settleTaken(spool, own, own, options) : [];
   const rescued = takeOver(spool, dead, own) ? settleTaken(spool, own, dead, options) : [];
   forgetSlot(spool, dead);
-  return rescued;
+  return [...before, ...rescued];
 }
 
 /** Settles what an earlier rescue took over and could not bring to its end (a full disk). `dead`: whose attempts they were. */
 export function settleTaken(spool: Spool, own: string, dead: string, options: RescueOptions): Rescued[] {
-  const moved = finishMoves(spool, own);
-  const left = leftovers(spool, own).filter(({ name }) => !moved.has(name));
+  for (const done of finishMoves(spool, own)) options.onFinished?.(done);
+  const left = readLeftovers(spool, own);
   const recorded = recordedIn(spool, left);
-  for (const name of recorded) spool.disk.remove(spool.claimed(own, name));
+  for (const { name } of recorded) spool.disk.remove(spool.claimed(own, name));
   const rescued = left
-    .filter(({ name }) => !recorded.has(name))
+    .filter((leftover) => !recorded.has(leftover))
     .flatMap((leftover) => settleLeftover(spool, dead, own, leftover, options) ?? []);
+  // What is no job (an editor's file, say) would keep the folder for ever.
+  for (const name of spool.disk.names(spool.slot(own))) {
+    reject(spool, spool.claimed(own, name), name.replace(/^\.+/, ''), {
+      reason: `it lay in the slot of the dead runner ${dead} and is no job`,
+    });
+  }
   spool.disk.removeFolder(spool.slot(own));
   return rescued;
 }
@@ -54,32 +63,28 @@ function takeOver(spool: Spool, dead: string, own: string): boolean {
   return spool.disk.rename(spool.slot(dead), spool.slot(own));
 }
 
-function leftovers(spool: Spool, slot: string): Leftover[] {
+/** The jobs in a slot that nobody holds. What cannot be read as one is rejected. */
+function readLeftovers(spool: Spool, slot: string): Leftover[] {
   return spool.disk.names(spool.slot(slot)).flatMap((name) => {
-    const id = parseJobName(name)?.id;
-    const facts = spool.disk.facts(spool.claimed(slot, name));
-    return id === undefined || !facts ? [] : [{ name, id, claimedAt: facts.ctimeMs }];
+    const file = spool.claimed(slot, name);
+    const claimedAt = spool.disk.facts(file)?.ctimeMs;
+    if (!parseJobName(name) || claimedAt === undefined) return [];
+    const read = readJob(spool, file, name);
+    if (read.kind === 'claimed') return [{ name, job: read.job, writtenAt: read.writtenAt, claimedAt }];
+    // A fault of the disk may pass: the next scan tries again.
+    if (read.kind === 'unread') throw new Error(`rescue ${name}: ${read.reason}`);
+    const reason = read.kind === 'spoilt' ? read.reason : 'its file cannot be read';
+    reject(spool, file, name, { reason, id: parseJobName(name)?.id });
+    return [];
   });
 }
 
-function settleLeftover(
-  spool: Spool,
-  dead: string,
-  own: string,
-  { name, claimedAt }: Leftover,
-  options: RescueOptions,
-): Rescued | undefined {
-  const claimed = readJob(spool, spool.claimed(own, name), name);
-  if (claimed.kind !== 'claimed') {
-    const reason = claimed.kind === 'spoilt' ? claimed.reason : 'its file cannot be read';
-    reject(spool, spool.claimed(own, name), name, { reason, id: parseJobName(name)?.id });
-    return undefined;
-  }
-  const { job, writtenAt } = claimed;
+function settleLeftover(spool: Spool, dead: string, own: string, leftover: Leftover, options: RescueOptions): Rescued | undefined {
+  const { job, writtenAt, claimedAt } = leftover;
   options.onEnd?.(job, claimedAt);
   const end = options.endOf(job);
   const move = decide(job, end, options.policyOf(job.request), options.now, options.random);
-  if (move.to === 'completed') throw new Error(`a rescue cannot complete a job, and tried to with ${name}`);
+  if (move.to === 'completed') throw new Error(`a rescue cannot complete a job, and tried to with ${job.name}`);
   const span = { startedAt: claimedAt, finishedAt: options.now, runner: dead };
   const settled = settle(spool, own, job, end, move, span, writtenAt);
   return settled && { job, end, move, startedAt: claimedAt, name: settled.name };

@@ -45,22 +45,21 @@ export function settle(
 /** Whether a name in a slot's folder is that of a text on its way to another folder. */
 export const isBound = (name: string): boolean => BOUND.test(name);
 
-/** Brings moves to their end that a crash interrupted. Returns the names of the jobs that are dealt with. */
-export function finishMoves(spool: Spool, slot: string): Set<string> {
+/** A move that somebody else brought to its end: the job's name and the folder it is in now. */
+export type FinishedMove = { name: string; folder: keyof typeof FOLDER };
+
+/** Brings moves to their end that a crash interrupted, and returns them. */
+export function finishMoves(spool: Spool, slot: string): FinishedMove[] {
   const names = spool.disk.names(spool.slot(slot));
-  const done = new Set<string>();
-  for (const bound of names) {
+  return names.flatMap((bound) => {
     const match = BOUND.exec(bound);
-    if (!match) continue;
-    const [, folder, target] = match as unknown as [string, keyof typeof FOLDER, string];
-    const original = names.find((name) => parseJobName(name)?.id === parseJobName(target)?.id);
-    if (original) {
-      spool.disk.remove(spool.claimed(slot, original));
-      done.add(original);
-    }
-    spool.disk.rename(spool.claimed(slot, bound), `${spool[FOLDER[folder]]}/${target}`);
-  }
-  return done;
+    if (!match) return [];
+    const [, folder, name] = match as unknown as [string, keyof typeof FOLDER, string];
+    const original = names.find((other) => parseJobName(other)?.id === parseJobName(name)?.id);
+    if (original) spool.disk.remove(spool.claimed(slot, original));
+    spool.disk.rename(spool.claimed(slot, bound), `${spool[FOLDER[folder]]}/${name}`);
+    return [{ name, folder }];
+  });
 }
 
 /** The text of a waiting job that a person ends: its budget is dropped, so that a retry begins afresh. */
@@ -89,11 +88,22 @@ function moveOn(spool: Spool, slot: string, from: string, folder: keyof typeof F
   return moved;
 }
 
+/** So many attempts keep their stacks; a thousand would make the file too large to be read. */
+const STACKS_KEPT = 20;
+
+function bounded(attempts: Attempt[]): Attempt[] {
+  return attempts.map((attempt, index) => {
+    if (!attempt.error?.stack || index >= attempts.length - STACKS_KEPT) return attempt;
+    const { stack: _stack, ...error } = attempt.error;
+    return { ...attempt, error: { ...error, message: error.message.slice(0, 1_024) } };
+  });
+}
+
 function nextRequest(job: Job, move: Move, attempt: Attempt | undefined, writtenAt: number): Request {
   const { request } = job;
   const history: Request = {
     ...request,
-    attempts: [...(request.attempts ?? []), ...(attempt ? [attempt] : [])],
+    attempts: bounded([...(request.attempts ?? []), ...(attempt ? [attempt] : [])]),
     acceptedAt: request.acceptedAt ?? new Date(writtenAt).toISOString(),
     runAt: request.runAt ?? new Date(job.runAt).toISOString(),
   };

@@ -41,8 +41,8 @@ export function temporaryFile(spool: Spool, what: string): string {
 /** Puts `text` at `file` whole or not at all: written to `tmp/`, synced as the spool's durability asks, renamed. */
 export function replaceFile(spool: Spool, file: string, text: string): void {
   const draft = temporaryFile(spool, 'draft');
-  spool.disk.create(draft, text, spool.durability === 'full');
   try {
+    spool.disk.create(draft, text, spool.durability === 'full');
     if (!spool.disk.rename(draft, file)) throw Object.assign(new Error(`ENOENT: rename ${draft} to ${file}`), { code: 'ENOENT' });
   } catch (error) {
     spool.disk.remove(draft);

@@ -25,7 +25,7 @@ export type Submission = {
 } & SubmitOptions;
 
 /** A request as a file, not yet written. */
-type Draft = { id: string; name: string; text: string; priority: number };
+type Draft = { id: string; isMade: boolean; name: string; text: string; priority: number };
 
 /**
  * Puts requests into `incoming/` and returns their ids, in the order given. On return they are acknowledged: nothing loses
@@ -35,10 +35,17 @@ type Draft = { id: string; name: string; text: string; priority: number };
 export async function submit(spool: Spool, submissions: Submission[], now = Date.now()): Promise<string[]> {
   const drafts = submissions.map((submission, index) => draftOf(submission, now, submissions.length > 1 ? `job ${index + 1}: ` : ''));
   refuseTwins(drafts);
-  const written = drafts.map((draft) => ({ ...draft, file: write(spool, draft) }));
-  if (spool.durability === 'full') await spool.disk.syncFiles(written.map(({ file }) => file));
-  // Ids made by us ascend in the order given, so equal priorities keep that order.
-  for (const { file, name } of written.toSorted((a, b) => b.priority - a.priority)) publish(spool, file, name);
+  const files: string[] = [];
+  try {
+    for (const draft of drafts) files.push(write(spool, draft));
+    if (spool.durability === 'full') await spool.disk.syncFiles(files);
+    const written = drafts.map((draft, index) => ({ ...draft, file: files[index] as string }));
+    // Ids made by us ascend in the order given, so equal priorities keep that order.
+    for (const draft of written.toSorted((a, b) => b.priority - a.priority)) publish(spool, draft);
+  } finally {
+    // What was published is no longer there under these names.
+    for (const file of files) spool.disk.remove(file);
+  }
   syncNames(spool, spool.incoming);
   return drafts.map(({ id }) => id);
 }
@@ -46,13 +53,14 @@ export async function submit(spool: Spool, submissions: Submission[], now = Date
 const makeId = monotonicFactory();
 
 function draftOf(submission: Submission, now: number, which: string): Draft {
-  const { priority = DEFAULT_PRIORITY, delay, at, id = makeId(now), ...body } = submission;
+  const { priority = DEFAULT_PRIORITY, delay, at, id: given, ...body } = submission;
+  const id = given ?? makeId(now);
   if (!Number.isInteger(priority) || priority < 1 || priority > MAX_PRIORITY) {
     throw invalid(`${which}priority: expected a whole number from 1 to ${MAX_PRIORITY}, got ${JSON.stringify(priority)}`);
   }
   if (!isId(id)) throw new SpoolError('INVALID_ID', `${which}id: ${ID_RULE}; got ${JSON.stringify(id)}`);
   const text = bodyText(body, which);
-  return { id, priority, text, name: `p${priority}-${runAtText(delay, at, now, which)}-${id}.json` };
+  return { id, isMade: given === undefined, priority, text, name: `p${priority}-${runAtText(delay, at, now, which)}-${id}.json` };
 }
 
 function bodyText(body: object, which: string): string {
@@ -108,8 +116,15 @@ function write(spool: Spool, draft: Draft): string {
   return file;
 }
 
-function publish(spool: Spool, file: string, name: string): void {
-  if (spool.disk.rename(file, `${spool.incoming}/${name}`)) return;
+// An id that the caller chose may be waiting in incoming/ already: a rename would replace that request, a link does not.
+function publish(spool: Spool, { file, name, isMade }: Draft & { file: string }): void {
+  const target = `${spool.incoming}/${name}`;
+  if (isMade ? spool.disk.rename(file, target) : spool.disk.link(file, target)) return;
+  if (spool.disk.exists(target))
+    throw new SpoolError(
+      'CONFLICT',
+      `submit ${name}: a request of that name waits in ${spool.incoming} already; the job was not submitted`,
+    );
   throw new SpoolError('SPOOL_ACCESS', `submit ${name}: ${file} or the folder ${spool.incoming} is gone; the job was not submitted`);
 }
 

@@ -116,7 +116,7 @@ test('a body may have 1 MiB and not a byte more', (t) => {
   assert.equal(accept('p5-now-fits.json').kind, 'accepted');
   dropFile(spool, 'p5-now-large.json', sized(MAX_BODY_BYTES + 1));
   assert.equal(accept('p5-now-large.json', 0).kind, 'unfinished');
-  assert.match(reasonOf(accept('p5-now-large.json', SETTLE_MS)), /expected at most 1048576 bytes, got 1048577/);
+  assert.match(reasonOf(accept('p5-now-large.json', SETTLE_MS)), /expected a body of at most 1048576 bytes, got 1048577/);
 });
 
 test('links, FIFOs, folders and devices are rejected and never opened', { skip: process.platform === 'win32' }, (t) => {

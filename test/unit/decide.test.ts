@@ -52,9 +52,11 @@ test('waits grow with the attempts that were spent', () => {
   assert.deepEqual(move, { to: 'retrying', outcome: 'failed', runAt: NOW + 20_000, crashed: false });
 });
 
-test('an attempt that took too long is retried like one that failed, whatever retryOn says', () => {
-  const late: End = { kind: 'timed-out', error };
-  assert.equal(after(late, {}, { retryOn: ['Other'], noRetryOn: ['TypeError'] }).to, 'retrying');
+test('an attempt that took too long is retried like one that failed, and the lists know it as a TimeoutError', () => {
+  const late: End = { kind: 'timed-out', error: { name: 'TimeoutError', message: 'timed out after 5s' } };
+  assert.equal(after(late, {}, { retryOn: ['TimeoutError'], noRetryOn: ['TypeError'] }).to, 'retrying');
+  assert.equal(after(late, {}, { retryOn: ['Other'] }).to, 'failed');
+  assert.equal(after(late, {}, { noRetryOn: ['TimeoutError'] }).to, 'failed');
   assert.deepEqual(after(late, { spent: 3 }), { to: 'failed', outcome: 'timed-out', why: 'its 3 retries are spent' });
 });
 

@@ -20,10 +20,13 @@ function claim(spool: Spool, id = 'a'): Job {
   return job;
 }
 
-function lineOf(job: Job, result?: unknown) {
+function lineOf(job: Job, result?: unknown, acceptedAt = Date.now()) {
   const startedAt = Date.now();
-  return ledgerLine(job, { startedAt, finishedAt: startedAt + 5, runner: SLOT }, new Date(startedAt).toISOString(), result);
+  return ledgerLine(job, { startedAt, finishedAt: startedAt + 5, runner: SLOT }, new Date(acceptedAt).toISOString(), result);
 }
+
+/** The line of a claimed job, accepted when its file was written. */
+const lineOfClaimed = (spool: Spool, job: Job) => lineOf(job, undefined, fs.lstatSync(spool.claimed(SLOT, job.name)).mtimeMs);
 
 const rescueOptions: RescueOptions = {
   now: Date.now(),
@@ -37,7 +40,7 @@ function recorded(t: TestContext): { spool: Spool; job: Job } {
   const spool = tempSpool(t);
   const job = claim(spool);
   const ledger = new Ledger(spool, SLOT);
-  ledger.append(lineOf(job), job.name);
+  ledger.append(lineOfClaimed(spool, job), job.name);
   ledger.close();
   return { spool, job };
 }
@@ -72,7 +75,7 @@ test('what is written while a group is on its way to the disk is in the next, be
 test('a crash at any step of recording a job leaves it to be run again or recorded, never both', async (t) => {
   const act = async ({ spool, job }: { spool: Spool; job: Job }, disk: Spool['disk']) => {
     const ledger = new Ledger({ ...spool, disk }, SLOT);
-    ledger.append(lineOf(job), job.name);
+    ledger.append(lineOfClaimed(spool, job), job.name);
     await ledger.commit();
     ledger.close();
   };
@@ -106,10 +109,12 @@ test('a recorded job is not run again either when its rescuer crashes at any ste
 
 test('an id that is used again is not mistaken for the job of that id that is done', (t) => {
   const { spool, job } = recorded(t);
-  const claimedAt = fs.lstatSync(spool.claimed(SLOT, job.name)).ctimeMs;
-  assert.deepEqual(recordedIn(spool, [{ name: job.name, id: 'a', claimedAt }]), new Set([job.name]));
-  assert.deepEqual(recordedIn(spool, [{ name: job.name, id: 'a', claimedAt: claimedAt + 60_000 }]), new Set());
-  assert.deepEqual(recordedIn(spool, [{ name: job.name, id: 'b', claimedAt }]), new Set());
+  const { ctimeMs: claimedAt, mtimeMs: writtenAt } = fs.lstatSync(spool.claimed(SLOT, job.name));
+  const left = { name: job.name, job, writtenAt, claimedAt };
+  assert.deepEqual(recordedIn(spool, [left]), new Set([left]));
+  assert.deepEqual(recordedIn(spool, [{ ...left, claimedAt: claimedAt + 60_000 }]).size, 1, 'clocks that differ change nothing');
+  assert.deepEqual(recordedIn(spool, [{ ...left, writtenAt: writtenAt + 60_000 }]), new Set(), 'another request');
+  assert.deepEqual(recordedIn(spool, [{ ...left, job: { ...job, id: 'b' } }]), new Set(), 'another id');
 });
 
 test('a line that a power cut tore harms no other line', () => {

@@ -45,8 +45,26 @@ test('a zombie counts as dead, and so does a process that is not there', () => {
       run: () => {
         throw new Error('exit 1');
       },
+      kill: () => {
+        throw missing('ESRCH');
+      },
     });
     assert.equal(platformFor(name, calls).processStart(7), undefined, name);
+  }
+});
+
+test('that a process cannot be looked at is no proof that it is dead', () => {
+  for (const name of ['linux', 'darwin', 'win32'] as const) {
+    const denied = () => {
+      throw missing('EPERM');
+    };
+    for (const kill of [() => undefined, denied]) {
+      const broken = () => {
+        throw missing('EMFILE');
+      };
+      const { calls } = fakeCalls({ readFile: broken, run: broken, kill });
+      assert.throws(() => platformFor(name, calls).processStart(7), /EMFILE/, name);
+    }
   }
 });
 
