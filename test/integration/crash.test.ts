@@ -26,13 +26,15 @@ const outcomes = (spool: Spool, id: string) => jobStatus(spool, id)?.attempts.ma
 test('jobs whose dispatcher is killed finish and are recorded, and a new dispatcher shows them as running meanwhile', async (t) => {
   const first = await startService(t, { allowlist: TROUBLE });
   const spool = openSpool(first.dir, { durability: 'none' });
-  drop(spool, 'a', 'sleep', [2_500]);
+  const file = path.join(spool.tmp, 'go-on');
+  drop(spool, 'a', 'until', [file]);
   drop(spool, 'b', 'block', [2_500]);
   await waitFor(() => isRunning(spool, 'a') && isRunning(spool, 'b'), 'both jobs to run');
   await first.stop('SIGKILL');
   drop(spool, 'c', 'noop');
   await startService(t, { allowlist: TROUBLE, dir: first.dir });
   assert.ok(isRunning(spool, 'a'), 'the new dispatcher leaves the running job alone');
+  fs.writeFileSync(file, '');
   for (const id of ['a', 'b', 'c']) assert.equal((await waitForJob(spool, id, { timeout: '10s' })).state, 'completed');
   for (const id of ['a', 'b']) assert.deepEqual(outcomes(spool, id), ['completed']);
 });

@@ -69,7 +69,7 @@ test('jobs run though the log is on a full disk, and the lines that are lost are
   await runSome(spool);
   assert.deepEqual(pidsOf(holders(spool, 'runner')), pidsOf(runners), 'no runner was lost');
   assert.ok(isAlive(service.pid), service.errors());
-  assert.equal(service.errors().match(/background_jobs\.log/g)?.length, 1, `said once: ${service.errors()}`);
+  assert.equal(service.errors().match(/background_jobs\.log: .*lines are lost/g)?.length, 1, `said once: ${service.errors()}`);
   assert.match(fs.readFileSync(path.join(spool.logs, 'background_jobs_errors.log'), 'utf8'), /"id":"bad"/, 'the other log goes on');
   assert.equal(await service.stop(), 0);
 });
@@ -271,6 +271,21 @@ test("a job completes though a link stands in its log's place, and nothing is wr
   assert.equal(fs.readFileSync(victim, 'utf8'), 'keep\n');
 });
 
+test("the job of a killed runner is retried though a link stands in its log's place", async (t) => {
+  const service = await start(t);
+  const spool = spoolOf(service);
+  const victim = path.join(tempFolder(t), 'victim');
+  fs.writeFileSync(victim, 'keep\n');
+  fs.symlinkSync(victim, spool.jobLog('dying'));
+  drop(spool, 'dying', 'sleep', [700]);
+  const slot = await runnerOf(spool, 'dying');
+  fs.appendFileSync(spool.output(slot), 'last words\n');
+  killRunner(spool, slot);
+  assert.deepEqual(await outcomesWhenOver(spool, 'dying'), ['crashed', 'completed']);
+  assert.equal(jobStatus(spool, 'dying')?.attempts[0]?.runner, slot, 'the crash is put down to the runner that died');
+  assert.equal(fs.readFileSync(victim, 'utf8'), 'keep\n');
+});
+
 const start = (t: TestContext, options: ServiceOptions = {}): Promise<Service> => startService(t, { allowlist: TROUBLE, ...options });
 
 const spoolOf = ({ dir }: Service): Spool => openSpool(dir, { durability: 'none' });
@@ -301,9 +316,9 @@ function killRunner(spool: Spool, slot: string): void {
   process.kill(holderOfSlot(spool, slot)?.pid as number, 'SIGKILL');
 }
 
-/** Whether something of that name is in `rejected/`, and says why beside itself. */
+/** Whether something of that name, but for a dot before it, is in `rejected/` and says why beside itself. */
 function isRejected(spool: Spool, name: string): boolean {
-  const names = fs.readdirSync(spool.rejected).filter((rejected) => rejected.includes(name));
+  const names = fs.readdirSync(spool.rejected).filter((rejected) => rejected.includes(name.replace(/^\./, '')));
   const subject = names.find((rejected) => !rejected.endsWith('.reason.json'));
   return subject !== undefined && names.includes(path.basename(spool.reason(subject)));
 }

@@ -59,6 +59,20 @@ test('a job that is done is not run again because somebody changed the permissio
   assert.deepEqual(whereabouts(spool, 'a'), ['ledger']);
 });
 
+test('a job that is done is not run again because the whole spool changed hands while the service was down', (t) => {
+  const spool = tempSpool(t);
+  const job = claimed(spool, aJob());
+  const hour = 3_600_000;
+  spool.disk.setTimes(spool.claimed(SLOT, job.name), Date.now() - 30 * hour);
+  record(spool, job, Date.now() - 29 * hour);
+  const [day = ''] = fs.readdirSync(spool.completed);
+  spool.disk.setTimes(spool.ledger(day, SLOT), Date.now() - 29 * hour);
+  // As `chown -R` does: the change times are of this moment, those of the contents are old.
+  fs.chmodSync(spool.claimed(SLOT, job.name), 0o660);
+  assert.deepEqual(rescue(spool, SLOT, 'own-1', rescueOptions()), []);
+  assert.deepEqual(whereabouts(spool, 'a'), ['ledger']);
+});
+
 test('a job that is done is not run again either when it had failed before, or was moved from folder to folder', async (t) => {
   const spool = tempSpool(t);
   const at = new Date(Date.now() - 60_000).toISOString();
