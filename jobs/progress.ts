@@ -1,11 +1,12 @@
 import type { Spool } from '../spool/spool.ts';
 
 const EVERY_MS = 250;
+const NEVER = Number.NEGATIVE_INFINITY;
 
 /** Writes a job's progress to its slot's file, at most four times a second and the last value always within that time. */
 export function progressWriter(spool: Spool, slot: string) {
   const file = spool.progress(slot);
-  let writtenAt = Number.NEGATIVE_INFINITY;
+  let writtenAt = NEVER;
   let later: NodeJS.Timeout | undefined;
   let latest = 0;
 
@@ -28,10 +29,10 @@ export function progressWriter(spool: Spool, slot: string) {
       if (wait <= 0) write();
       else later = setTimeout(write, wait);
     },
-    /** The attempt is over: a command may have written the file too. */
-    clear(): void {
+    /** The attempt is over. `byOthers`: a command may have written the file itself. */
+    clear(byOthers: boolean): void {
       clearTimeout(later);
-      spool.disk.remove(file);
+      if (byOthers || writtenAt !== NEVER) spool.disk.remove(file);
     },
   };
 }

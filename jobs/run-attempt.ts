@@ -99,7 +99,7 @@ async function runPermitted(bench: Bench, job: Job, permitted: Permitted, writte
   clearInterval(trimming);
   // The watchdog was first: it has settled the attempt and is killing this process.
   if (!board.finish()) return new Promise(() => undefined);
-  progress.clear();
+  progress.clear('command' in permitted.entry);
   endCapture(spool, jobLog, settings.output, bench.outputFd);
   bench.current = undefined;
   const span = { startedAt, finishedAt: Date.now(), runner: slot };

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { claim } from '../../spool/claim.ts';
@@ -60,6 +61,19 @@ test("a stranger's files in the slots of a dispatcher and a runner that were bot
   assert.ok(isRejected(spool, '.DS_Store'));
   assert.equal(await next.stop(), 0);
 });
+
+for (const kind of ['folder', 'link'] as const) {
+  test(`a ${kind} under the name of a slot's holder keeps nobody from running jobs`, async (t) => {
+    const spool = tempSpool(t);
+    const file = spool.holder('stranger-1');
+    if (kind === 'folder') fs.mkdirSync(file);
+    else fs.symlinkSync('/dev/null', file);
+    const service = await start(t, { dir: spool.root });
+    await runSome(spool);
+    assert.ok(isAlive(service.pid), service.errors());
+    assert.equal(await service.stop(), 0);
+  });
+}
 
 test('jobs run though the log is on a full disk, and the lines that are lost are said once', async (t) => {
   const spool = tempSpool(t);
@@ -171,10 +185,21 @@ test('when the dispatcher that accepts is told to stop, another accepts at once,
   assert.equal(jobStatus(spool, 'long')?.state, 'running');
 });
 
+test('doctor tells of a name in incoming/ that is not UTF-8, which nobody will ever accept', async (t) => {
+  const spool = tempSpool(t);
+  dropLatin1(spool);
+  const child = spawn(process.execPath, [path.join(ROOT, 'service', 'main.ts'), 'doctor'], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { ...process.env, JOBSPOOL_DIR: spool.root, JOBSPOOL_JOBS: TROUBLE },
+  });
+  afterwards(t, () => child.kill('SIGKILL'));
+  assert.match(await text(child.stdout), /incoming\/.*caf/);
+});
+
 test('drain ends though incoming/ holds a name that is not UTF-8', async (t) => {
   const spool = tempSpool(t);
-  const name = Buffer.concat([Buffer.from(`${spool.incoming}/caf`), Buffer.of(0xe9), Buffer.from('.json')]);
-  fs.writeFileSync(name, JSON.stringify({ class: 'Trouble', method: 'noop' }));
+  dropLatin1(spool);
   drop(spool, 'good', 'noop');
   const child = runNode(t, [path.join(ROOT, 'service', 'main.ts'), 'drain'], {
     JOBSPOOL_DIR: spool.root,
@@ -292,6 +317,12 @@ const spoolOf = ({ dir }: Service): Spool => openSpool(dir, { durability: 'none'
 
 function drop(spool: Spool, id: string, method: string, params: unknown[] = [], policy: object = {}): void {
   dropFile(spool, `p5-now-${id}.json`, { class: 'Trouble', method, params, ...policy });
+}
+
+/** A request whose name, `café.json`, is written as a producer on a Latin-1 system writes it. */
+function dropLatin1(spool: Spool): void {
+  const file = Buffer.concat([Buffer.from(`${spool.incoming}/caf`), Buffer.of(0xe9), Buffer.from('.json')]);
+  fs.writeFileSync(file, JSON.stringify({ class: 'Trouble', method: 'noop' }));
 }
 
 const runnerOf = (spool: Spool, id: string): Promise<string> => waitFor(() => jobStatus(spool, id)?.runner, `${id} to run`);
