@@ -140,10 +140,13 @@ export type Environment = Record<string, string | undefined>;
  */
 export function readConfig(environment: Environment, cores: number, flags: Environment = {}): Config {
   const { values, mistakes } = readValues(withSecretFiles({ ...environment, ...defined(flags) }));
-  mistakes.push(...combinedMistakes(values));
+  if (!mistakes.some((mistake) => DECIDES_AUTH.test(mistake))) mistakes.push(...combinedMistakes(values));
   if (mistakes.length > 0) throw new ConfigError(`the configuration is wrong:\n${mistakes.map((line) => `  ${line}`).join('\n')}`);
   return toConfig(values, cores);
 }
+
+// While one of these is wrong, nobody knows whether a password was meant.
+const DECIDES_AUTH = /^JOBSPOOL_(HOST|AUTH|PASSWORD|TOKEN)/;
 
 /** Variables that look like ours and are not: spelling mistakes, most likely. */
 export function unknownVariables(environment: Environment): string[] {
@@ -199,7 +202,7 @@ function withSecretFiles(environment: Environment): { values: Environment; mista
 
 function combinedMistakes(values: Values): string[] {
   const { JOBSPOOL_HOST: host, JOBSPOOL_PASSWORD: password, JOBSPOOL_TOKEN: token, JOBSPOOL_AUTH: auth } = values;
-  if (host === undefined || isLoopback(host) || password || token || auth === 'none') return [];
+  if (isLoopback(host) || password || token || auth === 'none') return [];
   return [
     `JOBSPOOL_HOST: "${host}" is not loopback, so a JOBSPOOL_PASSWORD or JOBSPOOL_TOKEN is required; JOBSPOOL_AUTH=none does without, and lets anybody who reaches the port in`,
   ];

@@ -301,9 +301,12 @@ export class Dispatcher {
 
   // A runner that was killed by its own watchdog left its last lines in its slot.
   #passOnLines(slot: string): void {
-    const { disk } = this.#spool;
-    const text = disk.readBytes(this.#spool.lines(slot), 0, 1_048_576).toString('utf8');
-    for (const line of text.split('\n')) if (line !== '') this.#options.onLine(`${line}\n`);
+    try {
+      const text = this.#spool.disk.readBytes(this.#spool.lines(slot), 0, 1_048_576).toString('utf8');
+      for (const line of text.split('\n')) if (line !== '') this.#options.onLine(`${line}\n`);
+    } catch (error) {
+      this.log.warn(`read the last lines of the runner ${slot}: ${messageOf(error)}`, { err: error });
+    }
   }
 
   async #emptied(withinMs: number, hurry?: Promise<void>): Promise<boolean> {

@@ -48,8 +48,7 @@ export class Intake {
   /** The names in `incoming/` that may be requests, in the order in which they are accepted. */
   names(): string[] {
     const found = this.#spool.disk.names(this.#spool.incoming).map((name) => ({ name, parsed: parseRequestName(name) }));
-    // A name that is no UTF-8 cannot be asked for again; `doctor` tells of it.
-    const files = found.filter(({ name, parsed }) => parsed.kind !== 'ignored' && !name.includes('\ufffd'));
+    const files = found.filter(({ parsed }) => parsed.kind !== 'ignored');
     const present = new Set(files.map(({ name }) => name));
     for (const name of this.#unfinished.keys()) if (!present.has(name)) this.#unfinished.delete(name);
     // Within a priority by name: ids made by us ascend, so what was submitted first is accepted first.

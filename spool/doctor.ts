@@ -88,13 +88,13 @@ function freeSpace(spool: Spool, minFreeBytes: number): Finding {
 
 function ignoredNames(spool: Spool): Finding[] {
   const names = spool.disk.names(spool.incoming).filter((name) => parseRequestName(name).kind === 'ignored');
-  const batches = names.filter((name) => name.endsWith('.ndjson') && !name.startsWith('.'));
+  const batches = names.filter((name) => name.endsWith('.ndjson') && !name.startsWith('.') && !name.includes('\ufffd'));
   // What is not UTF-8 was read with this character in place of what it could not be.
   const mangled = names.filter((name) => name.includes('\ufffd'));
   const others = names.filter((name) => !batches.includes(name) && !mangled.includes(name));
   const findings = [
     ...said(batches, 'batches (.ndjson) are planned and not supported yet: write one .json file per job'),
-    ...said(mangled, 'their names are not UTF-8 and do not end in .json: rename them'),
+    ...said(mangled, 'their names are not UTF-8: rename them'),
     ...said(others, 'names that begin with "." or do not end in .json are ignored: rename them to enqueue them'),
   ];
   return findings.length === 0 ? [ok('every name in incoming/ is one that is accepted')] : findings;

@@ -9,6 +9,7 @@ export type SpoolErrorCode =
   | 'SPOOL_ACCESS'
   | 'NOT_FOUND'
   | 'CONFLICT'
+  | 'PARTLY_SUBMITTED'
   | 'WAIT_TIMEOUT';
 
 export class SpoolError extends Error {

@@ -66,7 +66,8 @@ export function parseJobName(fileName: string): JobName | undefined {
  * other `*.json` is a request with the defaults, and its stem is the id where it can be one.
  */
 export function parseRequestName(fileName: string): RequestName {
-  if (fileName.startsWith('.') || !fileName.endsWith('.json')) return { kind: 'ignored' };
+  // U+FFFD stands where a name is no UTF-8: by that name the file cannot be asked for. `doctor` tells of it.
+  if (fileName.startsWith('.') || !fileName.endsWith('.json') || fileName.includes('\ufffd')) return { kind: 'ignored' };
   const stem = fileName.slice(0, -'.json'.length);
   const match = /^p(\d+)-([^-]*)(?:-(.*))?$/s.exec(stem);
   if (!match) {

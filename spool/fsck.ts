@@ -6,6 +6,7 @@ import { holderOfSlot, slots } from './lease.ts';
 import { ledgerDays, parseLine } from './ledger.ts';
 import type { Liveness } from './liveness.ts';
 import { jobStatus } from './query.ts';
+import { MAX_FILE_BYTES } from './request.ts';
 import { isBound } from './settle.ts';
 import { replaceFile, type Spool } from './spool.ts';
 import { isFinal } from './state.ts';
@@ -39,8 +40,6 @@ export function lasting(first: readonly Flaw[], second: readonly Flaw[]): Flaw[]
 const JOB_FOLDERS = ['pending', 'retrying', 'failed', 'cancelled'] as const;
 type JobFolder = (typeof JOB_FOLDERS)[number];
 
-const MAX_FILE_BYTES = 64 * 1_048_576;
-
 function* strangers(spool: Spool): Generator<Flaw> {
   const known = new Set<string>([...FOLDERS.filter((folder) => folder !== 'jobLogs'), 'version', 'paused']);
   for (const name of spool.disk.names(spool.root)) {
@@ -51,7 +50,7 @@ function* strangers(spool: Spool): Generator<Flaw> {
 function* inIncoming(spool: Spool): Generator<Flaw> {
   for (const name of spool.disk.names(spool.incoming)) {
     if (parseRequestName(name).kind === 'ignored')
-      yield note(`incoming/${name} is no request (its name begins with "." or does not end in .json) and is ignored`);
+      yield note(`incoming/${name} is no request (its name begins with ".", does not end in .json, or is not UTF-8) and is ignored`);
     else yield* unreadable(spool, `incoming/${name}`);
   }
 }

@@ -6,8 +6,10 @@
  * The watchdog thread of every runner loads this module, so it imports little.
  */
 import os from 'node:os';
+import path from 'node:path';
 import lockfile from 'proper-lockfile';
 import { platform } from './platform.ts';
+import { reject } from './reject.ts';
 import { replaceFile, type Spool } from './spool.ts';
 
 /** Who holds a slot, and how to prove that it is dead. */
@@ -66,7 +68,7 @@ export const claimedNames = (spool: Spool): string[] => slots(spool).flatMap((sl
 
 /** Who holds a slot; undefined when nobody says so, or not in a way that could be understood. */
 export function holderOfSlot(spool: Spool, slot: string): Holder | undefined {
-  const holder = parseJson(spool.disk.read(spool.holder(slot)) ?? '') as Partial<Holder> | null | undefined;
+  const holder = readHolder(spool, slot);
   const texts = [holder?.host, holder?.processStart, holder?.bootId, holder?.pidNamespace, holder?.since];
   const isWhole = Number.isInteger(holder?.pid) && texts.every((text) => typeof text === 'string');
   return isWhole ? ({ ...holder, slot } as Holder) : undefined;
@@ -74,8 +76,12 @@ export function holderOfSlot(spool: Spool, slot: string): Holder | undefined {
 
 /** Removes what stands for a dead slot. Harmless when another process does the same. */
 export function forgetSlot(spool: Spool, slot: string): void {
-  const files = [spool.output(slot), spool.progress(slot), spool.result(slot), spool.lines(slot), spool.holder(slot)];
-  for (const file of files) spool.disk.remove(file);
+  for (const file of [spool.output(slot), spool.progress(slot), spool.result(slot), spool.lines(slot), spool.holder(slot)]) {
+    // A folder of such a name is a stranger's.
+    if (spool.disk.facts(file)?.isFolder)
+      reject(spool, file, path.basename(file), { reason: `it lay among the files of the dead slot ${slot}` });
+    else spool.disk.remove(file);
+  }
   spool.disk.removeFolder(spool.slot(slot));
   spool.disk.removeFolder(spool.lock(slot));
 }
@@ -162,9 +168,11 @@ function ownStart(): string {
   }
 }
 
-function parseJson(text: string): unknown {
+// What cannot be read or understood names nobody.
+function readHolder(spool: Spool, slot: string): Partial<Holder> | undefined {
   try {
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(spool.disk.read(spool.holder(slot)) ?? 'null');
+    return typeof value === 'object' && value !== null ? value : undefined;
   } catch {
     return undefined;
   }

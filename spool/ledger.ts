@@ -149,7 +149,7 @@ export function parseLine(line: string): LedgerLine | undefined {
   }
 }
 
-/** A job that a dead holder left in its slot. Times in milliseconds since the epoch; the claim's rename set `claimedAt`. */
+/** A job that a dead holder left in its slot. Times in milliseconds since the epoch, as its file has them. */
 export type Leftover = { name: string; job: Job; writtenAt: number; claimedAt: number };
 
 /**
@@ -159,8 +159,9 @@ export type Leftover = { name: string; job: Job; writtenAt: number; claimedAt: n
 export function recordedIn(spool: Spool, leftovers: Leftover[]): Set<Leftover> {
   const recorded = new Set<Leftover>();
   if (leftovers.length === 0) return recorded;
-  const claimedAt = Math.min(...leftovers.map((leftover) => leftover.claimedAt));
-  for (const file of ledgersSince(spool, claimedAt)) {
+  // Not since the claim: a chown of the whole spool, say, makes that look later than it was.
+  const writtenAt = Math.min(...leftovers.map((leftover) => leftover.writtenAt));
+  for (const file of ledgersSince(spool, writtenAt)) {
     const found = leftovers.filter((leftover) => !recorded.has(leftover) && hasLine(spool.disk.read(file) ?? '', leftover));
     if (found.length > 0 && spool.durability === 'full') spool.disk.syncFileNow(file);
     for (const leftover of found) recorded.add(leftover);

@@ -43,7 +43,7 @@ function freeName(spool: Spool, name: string): string {
 const MAX_STEM_BYTES = 220;
 
 function cutTo(bytes: number, text: string): string {
-  let cut = text;
-  while (Buffer.byteLength(cut) > bytes) cut = cut.slice(0, -1);
-  return cut;
+  const characters = [...text];
+  while (Buffer.byteLength(characters.join('')) > bytes) characters.pop();
+  return characters.join('');
 }

@@ -1,6 +1,6 @@
 import { monotonicFactory } from 'ulid';
 import { type Duration, parseDuration } from './duration.ts';
-import { SpoolError } from './errors.ts';
+import { messageOf, SpoolError } from './errors.ts';
 import { DEFAULT_PRIORITY, formatRunAt, ID_RULE, isId, MAX_PRIORITY, MAX_RUN_AT, MIN_RUN_AT } from './filename.ts';
 import { checkRequest, MAX_BODY_BYTES, type RequestPolicy } from './request.ts';
 import { type Spool, syncNames, temporaryFile } from './spool.ts';
@@ -30,24 +30,52 @@ type Draft = { id: string; isMade: boolean; name: string; text: string; priority
 /**
  * Puts requests into `incoming/` and returns their ids, in the order given. On return they are acknowledged: nothing loses
  * them (with `durability: full`, not even a power cut; one group of syncs covers the whole batch). They become visible
- * highest priority first. Throws SpoolError, before anything is written, when one of them is not a valid request.
+ * highest priority first. Throws SpoolError, before anything is written, when one of them is not a valid request, and `CONFLICT` when
+ * a request of the same id and name waits to be accepted. When the disk fails in the middle, the error says how many were submitted.
  */
 export async function submit(spool: Spool, submissions: Submission[], now = Date.now()): Promise<string[]> {
   const drafts = submissions.map((submission, index) => draftOf(submission, now, submissions.length > 1 ? `job ${index + 1}: ` : ''));
   refuseTwins(drafts);
-  const files: string[] = [];
+  for (const draft of drafts) if (!draft.isMade && spool.disk.exists(`${spool.incoming}/${draft.name}`)) throw taken(spool, draft.name);
+  const written = await writeAll(spool, drafts);
+  let published = 0;
   try {
-    for (const draft of drafts) files.push(write(spool, draft));
-    if (spool.durability === 'full') await spool.disk.syncFiles(files);
-    const written = drafts.map((draft, index) => ({ ...draft, file: files[index] as string }));
     // Ids made by us ascend in the order given, so equal priorities keep that order.
-    for (const draft of written.toSorted((a, b) => b.priority - a.priority)) publish(spool, draft);
+    for (const draft of written.toSorted((a, b) => b.priority - a.priority)) {
+      publish(spool, draft);
+      published += 1;
+    }
+  } catch (error) {
+    removeDrafts(spool, written);
+    if (published === 0) throw error;
+    throw new SpoolError(
+      'PARTLY_SUBMITTED',
+      `submit ${drafts.length} jobs: only the best ${published} were submitted; ${messageOf(error)}`,
+      { cause: error },
+    );
   } finally {
-    // What was published is no longer there under these names.
-    for (const file of files) spool.disk.remove(file);
+    if (published > 0) syncNames(spool, spool.incoming);
   }
-  syncNames(spool, spool.incoming);
   return drafts.map(({ id }) => id);
+}
+
+type Written = Draft & { file: string };
+
+async function writeAll(spool: Spool, drafts: Draft[]): Promise<Written[]> {
+  const written: Written[] = [];
+  try {
+    for (const draft of drafts) written.push({ ...draft, file: write(spool, draft) });
+    if (spool.durability === 'full') await spool.disk.syncFiles(written.map(({ file }) => file));
+    return written;
+  } catch (error) {
+    removeDrafts(spool, written);
+    throw error;
+  }
+}
+
+// Those that were published are no longer there under these names.
+function removeDrafts(spool: Spool, written: Written[]): void {
+  for (const { file } of written) spool.disk.remove(file);
 }
 
 const makeId = monotonicFactory();
@@ -116,16 +144,18 @@ function write(spool: Spool, draft: Draft): string {
   return file;
 }
 
-// An id that the caller chose may be waiting in incoming/ already: a rename would replace that request, a link does not.
-function publish(spool: Spool, { file, name, isMade }: Draft & { file: string }): void {
+// An id that the caller chose may have come to incoming/ meanwhile: a rename would replace that request, a link does not.
+function publish(spool: Spool, { file, name, isMade }: Written): void {
   const target = `${spool.incoming}/${name}`;
-  if (isMade ? spool.disk.rename(file, target) : spool.disk.link(file, target)) return;
-  if (spool.disk.exists(target))
-    throw new SpoolError(
-      'CONFLICT',
-      `submit ${name}: a request of that name waits in ${spool.incoming} already; the job was not submitted`,
-    );
+  if (isMade ? spool.disk.rename(file, target) : spool.disk.link(file, target)) {
+    if (!isMade) spool.disk.remove(file);
+    return;
+  }
+  if (spool.disk.exists(target)) throw taken(spool, name);
   throw new SpoolError('SPOOL_ACCESS', `submit ${name}: ${file} or the folder ${spool.incoming} is gone; the job was not submitted`);
 }
+
+const taken = (spool: Spool, name: string) =>
+  new SpoolError('CONFLICT', `submit ${name}: a request of that name waits in ${spool.incoming} already; the job was not submitted`);
 
 const invalid = (message: string) => new SpoolError('INVALID_REQUEST', message);
