@@ -6,7 +6,7 @@ export function progressLine(stream: NodeJS.WriteStream = process.stderr): Progr
   let shown = '';
   return {
     show(text) {
-      const line = text.slice(0, (stream.columns ?? 80) - 1);
+      const line = text.slice(0, (stream.columns || 80) - 1);
       if (line === shown) return;
       stream.write(`${CLEAR}${line}`);
       shown = line;
