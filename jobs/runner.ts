@@ -33,6 +33,7 @@ let settled: Settlement[] = [];
 let busyMs = 0;
 let retiring: string | undefined;
 let reporting: NodeJS.Timeout | undefined;
+let reportedAt = 0;
 let working = false;
 
 const board = new Board();
@@ -145,10 +146,15 @@ async function leave(): Promise<void> {
 function giveUp(reason: string, error?: unknown): void {
   bench.log.error(`runner ${slot} gives up: ${reason}`, error === undefined ? {} : { err: error });
   report();
+  // What a job of ours started would go on beside its next attempt.
+  for (const pid of platform.processesWith('JOBSPOOL_SLOT', slot)) platform.signal(pid, 'SIGKILL');
   if (!platform.signalTree(process.pid, 'SIGKILL')) process.exit(1);
 }
 
 function report(): void {
+  clearTimeout(reporting);
+  reporting = undefined;
+  reportedAt = performance.now();
   if (settled.length === 0 && lines.length === 0) return;
   say({ kind: 'report', settled, busyMs, lines });
   settled = [];
@@ -158,10 +164,9 @@ function report(): void {
 
 function noteLine(line: string): void {
   lines.push(line);
-  reporting ??= setTimeout(() => {
-    reporting = undefined;
-    report();
-  }, REPORT_AFTER_MS);
+  // After a pause at once: the job that begins now may block the event loop, and no timer would fire.
+  if (performance.now() - reportedAt >= REPORT_AFTER_MS) return report();
+  reporting ??= setTimeout(report, REPORT_AFTER_MS);
 }
 
 function say(message: FromRunner): void {

@@ -52,7 +52,8 @@ function reasonsNotReady(dispatcher: Dispatcher): string[] {
 }
 
 function greeting(spool: Spool, config: Config, port: number | undefined): string[] {
-  const from = path.relative(process.cwd(), spool.root) || '.';
+  const relative = path.relative(process.cwd(), spool.root);
+  const from = relative === '' || relative.startsWith('..') ? spool.root : relative;
   const log = path.join(from, 'logs', 'background_jobs.log');
   const body = `{"class":"ExampleJob","method":"execute","params":["Hello"]}`;
   return [

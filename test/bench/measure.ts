@@ -117,7 +117,7 @@ async function startService(spool: Spool): Promise<Service> {
       JOBSPOOL_PORT: '0',
       JOBSPOOL_DURABILITY: durability,
     },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'ignore'],
   });
   await new Promise<void>((resolve) => {
     child.stdout?.on('data', (chunk) => (String(chunk).includes('dispatcher started') ? resolve() : undefined));
