@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { findAllowlist, loadAllowlist } from '../jobs/load-allowlist.ts';
+import { type Allowlist, findAllowlist, loadAllowlist } from '../jobs/load-allowlist.ts';
 import { openSpool, type Spool } from '../spool/spool.ts';
 import { type Config, unknownVariables } from './config.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -18,7 +18,7 @@ export async function runService(config: Config, kind: 'serve' | 'dispatch', gre
   const { first, second } = firstAndSecondSignal();
   const server = kind === 'serve' ? await startServer(dispatcher, config) : undefined;
   await dispatcher.start();
-  greet(greeting(spool, config, server?.port));
+  greet(greeting(spool, config, exampleOf(allowlist), server?.port));
   dispatcher.log.info(`dispatcher started with ${config.runners} runners on ${spool.root}`, {
     pid: process.pid,
     ...(server ? { url: `http://${config.host}:${server.port}${config.basePath}` } : {}),
@@ -51,15 +51,25 @@ function reasonsNotReady(dispatcher: Dispatcher): string[] {
   return reasons;
 }
 
-function greeting(spool: Spool, config: Config, port: number | undefined): string[] {
+/** A job to try, of the ones that are allowed here. */
+type Example = { class: string; method: string; params: string[] };
+
+function exampleOf({ classes }: Allowlist): Example {
+  if (Object.hasOwn(classes, 'ExampleJob')) return { class: 'ExampleJob', method: 'execute', params: ['Hello'] };
+  const [name = 'SomeClass', entry] = Object.entries(classes)[0] ?? [];
+  return { class: name, method: Object.keys(entry?.methods ?? {})[0] ?? 'handle', params: [] };
+}
+
+function greeting(spool: Spool, config: Config, example: Example, port: number | undefined): string[] {
   const relative = path.relative(process.cwd(), spool.root);
   const from = relative === '' || relative.startsWith('..') ? spool.root : relative;
   const log = path.join(from, 'logs', 'background_jobs.log');
-  const body = `{"class":"ExampleJob","method":"execute","params":["Hello"]}`;
+  const cli = import.meta.url.endsWith('.ts') ? 'npm run -s jobspool --' : 'npx jobspool';
+  const words = [example.class, example.method, ...example.params].join(' ');
   return [
     `Jobspool runs jobs from ${spool.root} (${config.runners} at once).`,
-    `  drop a file:   echo '${body}' > ${from}/tmp/a && mv ${from}/tmp/a ${from}/incoming/p5-now-a.json`,
-    `  or enqueue:    npm run -s jobspool -- run ExampleJob execute Hello --wait`,
+    `  drop a file:   echo '${JSON.stringify(example)}' > ${from}/tmp/a && mv ${from}/tmp/a ${from}/incoming/p5-now-a.json`,
+    `  or enqueue:    ${cli} run ${words} --wait`,
     `  the log:       tail -f ${log}`,
     port === undefined
       ? '  stop:          Ctrl-C'
