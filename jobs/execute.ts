@@ -85,7 +85,10 @@ function contextOf(job: Job, { signal, log, progress }: Surroundings, onSignal: 
   };
 }
 
-const hasDelay = (thrown: unknown): thrown is { delayMs: number } => typeof (thrown as { delayMs?: unknown }).delayMs === 'number';
+function hasDelay(thrown: unknown): thrown is { delayMs: number } {
+  const { delayMs } = thrown as { delayMs?: unknown };
+  return typeof delayMs === 'number' && Number.isFinite(delayMs) && delayMs >= 0;
+}
 
 // Lists in a policy may name an error's class, any class it extends, or its code.
 function namesOf(thrown: unknown): string[] {

@@ -10,6 +10,7 @@ export { type AllowlistEntry, type AllowlistShape, defineAllowlist, type MethodP
 export { type JobContext, type JobLogger, jobContext, PermanentError, Snooze, StopError } from './handler.ts';
 export {
   type BackgroundJob,
+  backgroundJob,
   cancelJob,
   type HandlerClass,
   jobStatus,

@@ -17,8 +17,8 @@ export type Settlement = { name: string; to: Move['to'] | 'missing' | 'early'; n
 /** From a runner. */
 export type FromRunner =
   | { kind: 'ready'; slot: string }
-  /** `busyMs`: how long the attempts in it took together. */
-  | { kind: 'report'; settled: Settlement[]; busyMs: number; lines: string[] }
+  /** `running`: the job that it is busy with now. `busyMs`: how long the attempts in it took together. */
+  | { kind: 'report'; settled: Settlement[]; running?: string; busyMs: number; lines: string[] }
   /** It takes no more proposals and exits when it is done. */
   | { kind: 'retiring'; reason: string };
 

@@ -80,18 +80,26 @@ export async function runBackgroundJob(
   return id as string;
 }
 
-/** One job of a batch. */
-export type BackgroundJob = Omit<Submission, 'class'> & { class: HandlerClass | string };
+/** One job of a batch: what `backgroundJob` makes, or the same by the class's name, which no compiler checks. */
+export type BackgroundJob = Submission;
+
+type BatchRest<C extends HandlerClass, M> =
+  [] extends ArgumentsOf<C, M> ? [params?: ParamsOf<C, M>, options?: SubmitOptions] : [params: ParamsOf<C, M>, options?: SubmitOptions];
+
+/** A job for `runBackgroundJobs`, checked against the class by the compiler as `runBackgroundJob` checks its arguments. */
+export function backgroundJob<C extends HandlerClass, M extends MethodOf<C>>(Class: C, method: M, ...rest: BatchRest<C, M>): BackgroundJob {
+  const [params, options] = rest;
+  return { class: Class.name, method, params: params as Submission['params'], ...options };
+}
 
 /**
  * Enqueues many jobs with one group of disk syncs, and returns their ids in the order given. All are checked before the first is
  * written; they become visible highest priority first.
+ *
+ *     await runBackgroundJobs(files.map((file) => backgroundJob(CompressFile, 'gzip', [file, `${file}.gz`])))
  */
 export async function runBackgroundJobs(jobs: BackgroundJob[], { dir, durability }: SpoolChoice = {}): Promise<string[]> {
-  return submit(
-    spoolAt({ dir, durability }),
-    jobs.map((job) => ({ ...job, class: nameOf(job.class) })),
-  );
+  return submit(spoolAt({ dir, durability }), jobs);
 }
 
 /** What the spool says of a job; undefined for an id it does not know. */

@@ -33,6 +33,7 @@ let settled: Settlement[] = [];
 let busyMs = 0;
 let retiring: string | undefined;
 let reporting: NodeJS.Timeout | undefined;
+let running: string | undefined;
 let reportedAt = 0;
 let working = false;
 
@@ -102,9 +103,11 @@ async function work(): Promise<void> {
   if (working) return;
   working = true;
   for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
+    running = name;
     const began = performance.now();
     const { retire: reason, ...settlement } = await runAttempt(bench, name);
     busyMs += performance.now() - began;
+    running = undefined;
     settled.push(settlement);
     if (reason) retire(reason);
     // Not awaited: the next job runs while the last ones are synced. A ledger that fails ends the runner; a rescue follows.
@@ -156,7 +159,7 @@ function report(): void {
   reporting = undefined;
   reportedAt = performance.now();
   if (settled.length === 0 && lines.length === 0) return;
-  say({ kind: 'report', settled, busyMs, lines });
+  say({ kind: 'report', settled, busyMs, lines, ...(running === undefined ? {} : { running }) });
   settled = [];
   busyMs = 0;
   lines = [];

@@ -6,6 +6,7 @@ import { type Accepted, Intake } from '../spool/accept.ts';
 import { messageOf } from '../spool/errors.ts';
 import { parseJobName } from '../spool/filename.ts';
 import { claimedNames } from '../spool/lease.ts';
+import { cancelRequests, clearCancel } from '../spool/marker.ts';
 import { isLiveOnDisk } from '../spool/query.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Backlog } from './backlog.ts';
@@ -23,6 +24,8 @@ export class Acceptor {
   readonly #troubled = new Set<string>();
   /** Ids that were running when this pass began; those that began since are in the backlog still. */
   #running = new Set<string>();
+  /** Ids whose cancellation was asked for when this pass began. */
+  #markers = new Set<string>();
 
   constructor(spool: Spool, allowlist: Allowlist, backlog: Backlog, log: EventLog) {
     this.#spool = spool;
@@ -42,15 +45,16 @@ export class Acceptor {
     return this.#intake.unfinished === 0 && this.#intake.names().length === 0;
   }
 
-  /** Accepts what is there, best first; `onChunk` is called between portions of it. */
-  async accept(onChunk: () => void): Promise<void> {
+  /** Accepts what is there, best first; `onChunk` is called between portions of it, and says whether to go on. */
+  async accept(onChunk: () => boolean): Promise<void> {
     const names = this.#intake.names();
     if (names.length === 0) return;
     this.#running = runningIds(this.#spool);
+    this.#markers = new Set(cancelRequests(this.#spool));
     const now = Date.now();
     for (const [index, name] of names.entries()) {
       if (index > 0 && index % CHUNK === 0) {
-        onChunk();
+        if (!onChunk()) return;
         await yieldToOthers();
       }
       this.#acceptOne(name, now);
@@ -60,12 +64,25 @@ export class Acceptor {
   // One file that cannot be dealt with must not keep those behind it from being accepted.
   #acceptOne(name: string, now: number): void {
     try {
-      this.#note(this.#intake.accept(name, now, performance.now()), now);
+      const arrivedAt = this.#markers.size > 0 ? this.#spool.disk.facts(`${this.#spool.incoming}/${name}`)?.ctimeMs : undefined;
+      const accepted = this.#intake.accept(name, now, performance.now());
+      this.#note(accepted, now);
+      if (accepted.kind === 'accepted' && arrivedAt !== undefined) this.#dropOldMarker(accepted.job.id, arrivedAt);
       this.#troubled.delete(name);
     } catch (error) {
       if (!this.#troubled.has(name)) this.#log.error(`accept ${name}: ${messageOf(error)}; it is tried again at each look`, { err: error });
       this.#troubled.add(name);
     }
+  }
+
+  // A marker that was there before the request came was meant for an earlier job of that id, or for none. Both times are of the
+  // file system's own clock: a rename sets the one, a touch the other.
+  #dropOldMarker(id: string, arrivedAt: number): void {
+    const marker = this.#markers.has(id) ? this.#spool.disk.facts(this.#spool.cancelMarker(id)) : undefined;
+    if (!marker || marker.ctimeMs >= arrivedAt) return;
+    clearCancel(this.#spool, id);
+    const reason = 'it was asked for before this job was submitted';
+    this.#log.event('not-cancelled', { id, reason }, `cancel ${id}: ${reason}; nothing was changed`);
   }
 
   #note(accepted: Accepted, now: number): void {

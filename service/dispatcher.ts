@@ -33,7 +33,7 @@ export type DispatcherOptions = {
 };
 
 /** Why nothing new is claimed, if nothing is. */
-export type Obstacle = 'paused' | 'disk-low' | 'stopping';
+export type Obstacle = 'paused' | 'disk-low' | 'stopping' | 'lost';
 
 const PRUNE_EVERY_MS = 3_600_000;
 /** The longest a timer may sleep; a clock that is set meanwhile is noticed at the next scan anyway. */
@@ -65,6 +65,7 @@ export class Dispatcher {
   #dueTimer: NodeJS.Timeout | undefined;
   #prunedAt = Number.NEGATIVE_INFINITY;
   #stopping = false;
+  #isLost = false;
 
   constructor(options: DispatcherOptions) {
     const { spool, config, allowlist, onLine } = options;
@@ -90,6 +91,7 @@ export class Dispatcher {
       staleMs: this.#config.staleMs,
       onLost: (error) => {
         this.log.error('another host took this dispatcher for dead: its slot is gone, and it stops', { err: error });
+        this.#isLost = true;
         this.#noteLost();
       },
     });
@@ -122,6 +124,7 @@ export class Dispatcher {
 
   /** What keeps new jobs from being claimed; undefined when they are. */
   get obstacle(): Obstacle | undefined {
+    if (this.#isLost) return 'lost';
     return this.#stopping ? 'stopping' : this.#obstacle;
   }
 
@@ -144,9 +147,9 @@ export class Dispatcher {
     this.#announceStop();
     clearInterval(this.#scanTimer);
     clearTimeout(this.#dueTimer);
+    this.#pool.finishAll();
     await this.#doorbell?.close();
     while (this.#looking) await this.#looking;
-    this.#pool.finishAll();
     if (!(await this.#emptied(this.#config.shutdownGraceMs, hurry))) {
       this.#pool.signalAll('SIGTERM');
       // One more second for the runners to write down that they released their jobs.
@@ -191,7 +194,7 @@ export class Dispatcher {
 
   // One look at a time; what rings meanwhile asks for one more.
   #ring(how: 'look' | 'scan'): void {
-    if (this.#stopping) return;
+    if (this.#stopping || this.#isLost) return;
     if (this.#looking) {
       if (this.#again !== 'scan') this.#again = how;
       return;
@@ -212,7 +215,11 @@ export class Dispatcher {
     if (how === 'scan' || !this.#isLeader || this.#hasPeers) await this.#readWaiting(how === 'scan');
     this.#checkObstacle();
     if (this.#isLeader) {
-      if (this.#obstacle !== 'disk-low') await this.#acceptor.accept(() => this.#propose());
+      if (this.#obstacle !== 'disk-low')
+        await this.#acceptor.accept(() => {
+          this.#propose();
+          return !this.#stopping;
+        });
       this.#canceller.run();
     }
     this.#propose();
@@ -223,7 +230,7 @@ export class Dispatcher {
     const clock = performance.now();
     for (const rescued of this.#rescuer.rescueDead(clock, (slot) => this.#pool.owns(slot))) this.#noteRescued(rescued);
     const orphans = orphanedRunners(this.#spool, this.#liveness, hostName(), clock);
-    this.#pool.keep(Math.max(0, this.#config.runners - orphans.length));
+    if (!this.#stopping) this.#pool.keep(Math.max(0, this.#config.runners - orphans.length));
     const leads = leaderOf(this.#spool, this.#liveness, clock) === this.#lease.slot;
     // Who begins to accept must know every id that is live.
     if (leads && !this.#isLeader) this.#scan.forget();
@@ -255,7 +262,7 @@ export class Dispatcher {
   }
 
   #propose(): void {
-    if (this.#stopping) return;
+    if (this.#stopping || this.#isLost) return;
     const next = this.#backlog.ripen(Date.now());
     this.#wakeAt(next);
     if (this.#obstacle || !this.#backlog.hasReady) return;

@@ -50,12 +50,14 @@ export class Rescuer {
   /** Settles what a dead holder left: its attempts ended with `end`. */
   rescueSlot(slot: string, end: End): Rescued[] {
     const { spool, own } = this.#options;
-    return this.#safely(slot, () => {
+    const interrupted = spool.disk.exists(spool.slot(own)) ? this.#finishRescue() : [];
+    const rescued = this.#safely(slot, () => {
       // What it started must not run beside the next attempt.
       for (const pid of platform.processesWith('JOBSPOOL_SLOT', slot)) platform.signal(pid, 'SIGKILL');
       const lastWords = spool.disk.readBytes(spool.output(slot), 0, MAX_LAST_WORDS);
       return rescue(spool, slot, own, this.#rescueOptions(end, lastWords));
     });
+    return [...interrupted, ...rescued];
   }
 
   // A rescue of ours threw (a full disk) after it had taken a slot over: whose it was is forgotten, the jobs are not.

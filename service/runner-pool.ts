@@ -22,6 +22,8 @@ type Member = {
   process: RunnerProcess;
   slot: string | undefined;
   proposed: Set<string>;
+  /** The job that it is busy with, as its last report says. */
+  running: string | undefined;
   averageMs: number | undefined;
   lastReport: number;
   retiring: boolean;
@@ -119,6 +121,7 @@ export class RunnerPool {
       }),
       slot: undefined,
       proposed: new Set(),
+      running: undefined,
       averageMs: undefined,
       lastReport: performance.now(),
       retiring: false,
@@ -143,7 +146,7 @@ export class RunnerPool {
         return this.#events.onRoom();
       case 'retiring':
         member.retiring = true;
-        this.#takeBack(member, true);
+        this.#takeBack(member);
         return this.keep(this.#target);
       case 'report':
         this.#noteReport(member, message);
@@ -153,7 +156,8 @@ export class RunnerPool {
     }
   }
 
-  #noteReport(member: Member, { settled, busyMs }: FromRunner & { kind: 'report' }): void {
+  #noteReport(member: Member, { settled, running, busyMs }: FromRunner & { kind: 'report' }): void {
+    member.running = running;
     if (settled.length === 0) return;
     member.lastReport = performance.now();
     member.averageMs = average(member.averageMs, busyMs, settled.length);
@@ -161,7 +165,7 @@ export class RunnerPool {
   }
 
   #watchForStuck(): void {
-    if (![...this.#members].some(({ proposed }) => proposed.size > 1)) return;
+    if (!this.#serving().some((member) => view(member).proposed > 1)) return;
     this.#stuckCheck ??= setTimeout(() => {
       this.#stuckCheck = undefined;
       this.#unstick();
@@ -173,11 +177,13 @@ export class RunnerPool {
   // same, the claim decides who has it.
   #unstick(): void {
     const now = performance.now();
-    for (const member of this.#serving()) if (isStuck(view(member), now)) this.#takeBack(member, true);
+    for (const member of this.#serving()) if (isStuck(view(member), now)) this.#takeBack(member);
   }
 
-  #takeBack(member: Member, keepFirst = false): void {
-    const names = [...member.proposed].slice(keepFirst ? 1 : 0);
+  // All but the job that it is busy with: the one it named last or, before it could say so, the first that it was proposed.
+  #takeBack(member: Member): void {
+    const busyWith = member.running ?? member.proposed.values().next().value;
+    const names = [...member.proposed].filter((name) => name !== busyWith);
     if (names.length === 0) return;
     for (const name of names) member.proposed.delete(name);
     // What it runs now is not over: the average of its reports says nothing of it.
@@ -217,9 +223,10 @@ export class RunnerPool {
   }
 }
 
-const view = ({ slot, proposed, averageMs, lastReport }: Member): RunnerView => ({
+const view = ({ slot, proposed, running, averageMs, lastReport }: Member): RunnerView => ({
   slot: slot as string,
-  proposed: proposed.size,
+  // A job that was taken back and had begun all the same still fills its place.
+  proposed: proposed.size + (running !== undefined && !proposed.has(running) ? 1 : 0),
   averageMs: averageMs ?? AHEAD_MS,
   lastReport,
 });

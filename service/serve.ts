@@ -42,6 +42,7 @@ async function startServer(dispatcher: Dispatcher, { basePath, host, port }: Con
 function reasonsNotReady(dispatcher: Dispatcher): string[] {
   const words = {
     stopping: 'the service is stopping',
+    lost: 'another host took this one for dead, and it stops',
     'disk-low': 'the disk is nearly full (JOBSPOOL_MIN_FREE)',
     paused: undefined,
   };

@@ -42,6 +42,7 @@ function take(spool: Spool, slot: string, name: string): boolean {
   const target = spool.claimed(slot, name);
   const sources = [`${spool.pending}/${name}`, `${spool.retrying}/${name}`];
   if (sources.some((source) => disk.rename(source, target))) return true;
-  // Missing may also mean that somebody removed our own folder: then it is made again.
-  return disk.makeFolder(spool.slot(slot)) && sources.some((source) => disk.rename(source, target));
+  // Missing may also mean that somebody removed our own folder: then it is made again. But not when the whole slot was rescued:
+  // this process was taken for dead, and nobody would find what it claims.
+  return disk.exists(spool.holder(slot)) && disk.makeFolder(spool.slot(slot)) && sources.some((source) => disk.rename(source, target));
 }

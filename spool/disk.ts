@@ -255,6 +255,23 @@ export const disk = {
     });
   },
 
+  /**
+   * The lines of a file that may be larger than memory, in portions of about 1 MiB, each with the newlines between them. The last line
+   * is left out while it has no newline: somebody may be writing it.
+   */
+  *lineBlocks(file: string): Generator<string> {
+    let rest: Buffer = Buffer.alloc(0);
+    for (let at = 0; ; ) {
+      const block = disk.readBytes(file, at, BLOCK_BYTES);
+      if (block.length === 0) return;
+      at += block.length;
+      const joined = Buffer.concat([rest, block]);
+      const end = joined.lastIndexOf(NEWLINE) + 1;
+      if (end > 0) yield joined.toString('utf8', 0, end);
+      rest = joined.subarray(end);
+    }
+  },
+
   readFrom,
 
   /** Bytes that this process may still write to the disk that `folder` is on. */
@@ -274,6 +291,8 @@ const READ = O_RDONLY | O_NOFOLLOW;
 const INSPECT_FLAGS = READ | O_NONBLOCK;
 /** Files are for the owner and the group, whatever the umask: the folders of the spool decide who comes near. */
 const SHARED = 0o660;
+const BLOCK_BYTES = 1_048_576;
+const NEWLINE = 0x0a;
 /** So many files are open at once for a sync: descriptors may be scarce, and more gain nothing. */
 const SYNC_AT_ONCE = 64;
 const utf8 = new TextDecoder('utf-8', { fatal: true });

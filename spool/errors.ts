@@ -14,11 +14,14 @@ export type SpoolErrorCode =
 
 export class SpoolError extends Error {
   readonly code: SpoolErrorCode;
+  /** Of `PARTLY_SUBMITTED`: the ids of the jobs that were submitted all the same. */
+  readonly submitted: readonly string[];
 
-  constructor(code: SpoolErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: SpoolErrorCode, message: string, options: ErrorOptions & { submitted?: readonly string[] } = {}) {
     super(message, options);
     this.name = 'SpoolError';
     this.code = code;
+    this.submitted = options.submitted ?? [];
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * A slot and the lease on it. A process that claims jobs holds `running/<slot>.lock` (proper-lockfile: a folder whose
- * time is its heartbeat) and says in `running/<slot>.holder` who it is. A slot belongs to one process for ever: its name is
- * never used again, so nobody who comes late can mistake a new holder for the dead one.
+ * time is its heartbeat) and says in `running/<slot>.holder` who it is. A slot's name is not used again
+ * while anything of it is left, and has the pid in it, so nobody who comes late mistakes a new holder for the dead one.
  *
  * The watchdog thread of every runner loads this module, so it imports little.
  */

@@ -153,20 +153,36 @@ export function parseLine(line: string): LedgerLine | undefined {
 export type Leftover = { name: string; job: Job; writtenAt: number; claimedAt: number };
 
 /**
- * Which of the jobs left in a dead slot a ledger records as completed; from then on, durably. Every slot's ledger is asked: the file may
- * have been taken over before. A line counts when it is of this very request and attempt: an id may be used again.
+ * Which of the jobs left in a dead slot a ledger records as completed; from then on, durably. A line counts when it is of this very request
+ * and attempt: an id may be used again. `slot` is the runner whose ledger alone can have them; undefined where the jobs have
+ * been taken over before, and any ledger may.
  */
-export function recordedIn(spool: Spool, leftovers: Leftover[]): Set<Leftover> {
+export function recordedIn(spool: Spool, leftovers: Leftover[], slot?: string): Set<Leftover> {
   const recorded = new Set<Leftover>();
   if (leftovers.length === 0) return recorded;
+  const byId = new Map(leftovers.map((leftover) => [leftover.job.id, leftover]));
   // Not since the claim: a chown of the whole spool, say, makes that look later than it was.
-  const writtenAt = Math.min(...leftovers.map((leftover) => leftover.writtenAt));
-  for (const file of ledgersSince(spool, writtenAt)) {
-    const found = leftovers.filter((leftover) => !recorded.has(leftover) && hasLine(spool.disk.read(file) ?? '', leftover));
+  for (const file of ledgersSince(spool, Math.min(...leftovers.map(({ writtenAt }) => writtenAt)), slot)) {
+    const found = recordsIn(spool, file, byId);
     if (found.length > 0 && spool.durability === 'full') spool.disk.syncFileNow(file);
     for (const leftover of found) recorded.add(leftover);
+    if (recorded.size === leftovers.length) break;
   }
   return recorded;
+}
+
+function recordsIn(spool: Spool, file: string, byId: ReadonlyMap<string, Leftover>): Leftover[] {
+  const found: Leftover[] = [];
+  for (const line of linesOf(spool, file)) {
+    const leftover = byId.get(idOfLine(line));
+    if (leftover && isRecordOf(parseLine(line), leftover)) found.push(leftover);
+  }
+  return found;
+}
+
+/** The lines of a ledger file, one at a time; it may be larger than memory. */
+export function* linesOf(spool: Spool, file: string): Generator<string> {
+  for (const block of spool.disk.lineBlocks(file)) yield* block.split('\n');
 }
 
 /** How the lines of an id begin: they are found by it without parsing the others. */
@@ -175,15 +191,22 @@ export const lineStart = (id: string): string => `{"id":${JSON.stringify(id)},`;
 // Clocks of hosts and of file servers differ: an hour more is looked at than should be needed.
 const CLOCK_SLACK_MS = 3_600_000;
 
-function ledgersSince(spool: Spool, ms: number): string[] {
+function ledgersSince(spool: Spool, ms: number, only: string | undefined): string[] {
   return ledgerDays(spool)
-    .flatMap((day) => ledgerSlots(spool, day).map((slot) => spool.ledger(day, slot)))
+    .flatMap((day) =>
+      ledgerSlots(spool, day)
+        .filter((slot) => only === undefined || slot === only)
+        .map((slot) => spool.ledger(day, slot)),
+    )
     .filter((file) => (spool.disk.facts(file)?.mtimeMs ?? 0) >= ms - CLOCK_SLACK_MS);
 }
 
-function hasLine(text: string, { job, writtenAt }: Leftover): boolean {
-  const start = lineStart(job.id);
+// Every line begins with its id, so that most need not be parsed.
+const idOfLine = (line: string): string => line.slice(LINE_START.length, line.indexOf('"', LINE_START.length));
+const LINE_START = '{"id":"';
+
+function isRecordOf(line: LedgerLine | undefined, { job, writtenAt }: Leftover): boolean {
   const acceptedAt = job.request.acceptedAt ?? new Date(writtenAt).toISOString();
-  const isOfJob = (line: LedgerLine | undefined) => line?.acceptedAt === acceptedAt && line.attempts.length === attemptNumber(job);
-  return text.split('\n').some((line) => line.startsWith(start) && isOfJob(parseLine(line)));
+  const runAt = job.request.runAt ?? new Date(job.runAt).toISOString();
+  return line?.acceptedAt === acceptedAt && line.runAt === runAt && line.attempts.length === attemptNumber(job);
 }

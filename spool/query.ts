@@ -5,7 +5,7 @@ import type { FileFacts } from './disk.ts';
 import { type JobName, parseJobName, parseRequestName } from './filename.ts';
 import { REASON_ENDING } from './layout.ts';
 import { claimedNames, slots } from './lease.ts';
-import { type LedgerLine, ledgerDays, ledgerSlots, lineStart, parseLine } from './ledger.ts';
+import { type LedgerLine, ledgerDays, ledgerSlots, lineStart, linesOf, parseLine } from './ledger.ts';
 import type { Reason } from './reject.ts';
 import { MAX_BODY_BYTES, parseRequest, type Request } from './request.ts';
 import type { Spool } from './spool.ts';
@@ -110,16 +110,23 @@ export function countByState(spool: Spool, now = Date.now()): Record<State, numb
     rejected: 0,
   };
   for (const state of Object.keys(counts) as State[]) {
-    if (state === 'completed') for (const _line of completedLines(spool)) counts.completed += 1;
+    if (state === 'completed') counts.completed = countCompleted(spool);
     else for (const _place of places(spool, state, now)) counts[state] += 1;
   }
   return counts;
 }
 
+function countCompleted(spool: Spool): number {
+  const files = ledgerDays(spool).flatMap((day) => ledgerSlots(spool, day).map((slot) => spool.ledger(day, slot)));
+  let count = 0;
+  for (const file of files) for (const line of linesOf(spool, file)) if (line !== '') count += 1;
+  return count;
+}
+
 /** The ledger's lines, newest day first and, within one runner's day, newest first. Reads one file at a time. */
 export function* completedLines(spool: Spool): Generator<LedgerLine> {
   for (const day of ledgerDays(spool)) {
-    const lines = ledgerSlots(spool, day).flatMap((slot) => (spool.disk.read(spool.ledger(day, slot)) ?? '').split('\n'));
+    const lines = ledgerSlots(spool, day).flatMap((slot) => [...linesOf(spool, spool.ledger(day, slot))]);
     const parsed = lines.flatMap((line) => parseLine(line) ?? []);
     yield* parsed.sort((a, b) => (a.finishedAt < b.finishedAt ? 1 : -1));
   }
@@ -129,7 +136,7 @@ export function* completedLines(spool: Spool): Generator<LedgerLine> {
 export function findCompleted(spool: Spool, id: string): LedgerLine | undefined {
   const start = lineStart(id);
   for (const day of ledgerDays(spool)) {
-    const found = ledgerSlots(spool, day).flatMap((slot) => lastLine(spool.disk.read(spool.ledger(day, slot)) ?? '', start) ?? []);
+    const found = ledgerSlots(spool, day).flatMap((slot) => lastLine(spool, spool.ledger(day, slot), start) ?? []);
     const newest = found.sort((a, b) => (a.finishedAt < b.finishedAt ? 1 : -1))[0];
     if (newest) return newest;
   }
@@ -181,11 +188,13 @@ function endedStatus(spool: Spool, id: string, now: number): JobStatus | undefin
   return rejected && statusAt(spool, rejected, now);
 }
 
-function lastLine(text: string, start: string): LedgerLine | undefined {
-  const at = text.startsWith(start) ? Math.max(0, text.lastIndexOf(`\n${start}`) + 1) : text.lastIndexOf(`\n${start}`) + 1;
-  if (at === 0 && !text.startsWith(start)) return undefined;
-  const end = text.indexOf('\n', at);
-  return parseLine(text.slice(at, end === -1 ? undefined : end));
+function lastLine(spool: Spool, file: string, start: string): LedgerLine | undefined {
+  let last: LedgerLine | undefined;
+  for (const block of spool.disk.lineBlocks(file)) {
+    const at = block.lastIndexOf(`\n${start}`) + 1;
+    if (at > 0 || block.startsWith(start)) last = parseLine(block.slice(at, block.indexOf('\n', at))) ?? last;
+  }
+  return last;
 }
 
 function runningPlaces(spool: Spool): Place[] {

@@ -2,7 +2,7 @@ import { readJob } from './claim.ts';
 import { decide, type Move } from './decide.ts';
 import { parseJobName } from './filename.ts';
 import type { End, Job } from './job.ts';
-import { forgetSlot } from './lease.ts';
+import { forgetSlot, holderOfSlot } from './lease.ts';
 import { type Leftover, recordedIn } from './ledger.ts';
 import type { Policy } from './policy.ts';
 import { reject } from './reject.ts';
@@ -27,22 +27,21 @@ export type RescueOptions = {
 export type Rescued = { job: Job; end: End; move: Move; startedAt: number; name: string };
 
 /**
- * Takes over the slot of a dead runner and settles what it left; `own` is the slot of the rescuer. The takeover is one rename of the whole folder: of several rescuers one wins, and whatever the dead holder might still
+ * Takes over the slot of a dead runner and settles what it left; `own` is the slot of the rescuer, which holds no folder. The takeover is one rename of the whole folder: of several rescuers one wins, and whatever the dead holder might still
  * try (a machine that wakes up) meets a folder that is gone. A rescuer that dies leaves its own slot to the next.
  */
 export function rescue(spool: Spool, dead: string, own: string, options: RescueOptions): Rescued[] {
-  // Of an earlier rescue that was interrupted: first come, first settled.
-  const before = spool.disk.exists(spool.slot(own)) ? settleTaken(spool, own, own, options) : [];
   const rescued = takeOver(spool, dead, own) ? settleTaken(spool, own, dead, options) : [];
   forgetSlot(spool, dead);
-  return [...before, ...rescued];
+  return rescued;
 }
 
 /** Settles what an earlier rescue took over and could not bring to its end (a full disk). `dead`: whose attempts they were. */
 export function settleTaken(spool: Spool, own: string, dead: string, options: RescueOptions): Rescued[] {
   for (const done of finishMoves(spool, own)) options.onFinished?.(done);
   const left = readLeftovers(spool, own);
-  const recorded = recordedIn(spool, left);
+  // What a runner left, only its own ledger can record; what a rescuer left may be anybody's.
+  const recorded = recordedIn(spool, left, holderOfSlot(spool, dead)?.kind === 'runner' ? dead : undefined);
   for (const { name } of recorded) spool.disk.remove(spool.claimed(own, name));
   const rescued = left
     .filter((leftover) => !recorded.has(leftover))

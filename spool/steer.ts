@@ -24,7 +24,7 @@ export function remove(spool: Spool, id: string, now = Date.now()): Steered {
   return steer(spool, id, 'remove', now, (place) => {
     const removed = spool.disk.remove(place.file);
     if (place.state === 'rejected') spool.disk.remove(spool.reason(place.name));
-    if (removed) spool.disk.remove(spool.jobLog(id));
+    if (removed) for (const file of [spool.jobLog(id), spool.cancelMarker(id)]) spool.disk.remove(file);
     return removed;
   });
 }

@@ -31,30 +31,28 @@ type Draft = { id: string; isMade: boolean; name: string; text: string; priority
  * Puts requests into `incoming/` and returns their ids, in the order given. On return they are acknowledged: nothing loses
  * them (with `durability: full`, not even a power cut; one group of syncs covers the whole batch). They become visible
  * highest priority first. Throws SpoolError, before anything is written, when one of them is not a valid request, and `CONFLICT` when
- * a request of the same id and name waits to be accepted. When the disk fails in the middle, the error says how many were submitted.
+ * a request of the same id and name waits to be accepted. When the disk fails in the middle,
+ * `PARTLY_SUBMITTED`, whose `submitted` has the ids of those that were.
  */
 export async function submit(spool: Spool, submissions: Submission[], now = Date.now()): Promise<string[]> {
   const drafts = submissions.map((submission, index) => draftOf(submission, now, submissions.length > 1 ? `job ${index + 1}: ` : ''));
   refuseTwins(drafts);
   for (const draft of drafts) if (!draft.isMade && spool.disk.exists(`${spool.incoming}/${draft.name}`)) throw taken(spool, draft.name);
   const written = await writeAll(spool, drafts);
-  let published = 0;
+  const published: string[] = [];
   try {
     // Ids made by us ascend in the order given, so equal priorities keep that order.
     for (const draft of written.toSorted((a, b) => b.priority - a.priority)) {
       publish(spool, draft);
-      published += 1;
+      published.push(draft.id);
     }
   } catch (error) {
     removeDrafts(spool, written);
-    if (published === 0) throw error;
-    throw new SpoolError(
-      'PARTLY_SUBMITTED',
-      `submit ${drafts.length} jobs: only the best ${published} were submitted; ${messageOf(error)}`,
-      { cause: error },
-    );
+    if (published.length === 0) throw error;
+    const message = `submit ${drafts.length} jobs: only ${published.length} of them were submitted (see "submitted"); ${messageOf(error)}`;
+    throw new SpoolError('PARTLY_SUBMITTED', message, { cause: error, submitted: published });
   } finally {
-    if (published > 0) syncNames(spool, spool.incoming);
+    if (published.length > 0) syncNames(spool, spool.incoming);
   }
   return drafts.map(({ id }) => id);
 }

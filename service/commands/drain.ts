@@ -89,12 +89,15 @@ async function isDrained(dispatcher: Dispatcher): Promise<boolean> {
 }
 
 function refusalFor(obstacle: string, spool: Spool): Refusal {
-  const why =
-    obstacle === 'paused'
-      ? `it is paused; jobspool resume, or rm ${spool.paused}, lets it go on`
-      : 'its disk has less free space than JOBSPOOL_MIN_FREE; make room';
+  const why = WHY[obstacle]?.(spool) ?? 'it stops';
   return new Refusal(EXIT.conflict, `drain ${spool.root}: expected to claim jobs, but ${why}. What is due is left waiting.`);
 }
+
+const WHY: Record<string, (spool: Spool) => string> = {
+  paused: (spool) => `it is paused; jobspool resume, or rm ${spool.paused}, lets it go on`,
+  'disk-low': () => 'its disk has less free space than JOBSPOOL_MIN_FREE; make room',
+  lost: () => 'another host took this one for dead; run it again',
+};
 
 function summaryWords(spool: Spool): string {
   const waiting = spool.disk.names(spool.incoming).length + spool.disk.names(spool.pending).length;

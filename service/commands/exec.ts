@@ -88,16 +88,21 @@ async function attempt(job: Job, permitted: Permitted, allowlist: Allowlist, con
 }
 
 const STDERR = 2;
+/** Longer timers fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Aborts at the first SIGINT or SIGTERM and at the timeout; ends the process at the second signal, or when the handler does not stop. */
 async function stopper(timeoutMs: number, graceMs: number): Promise<{ signal: AbortSignal; forget(): void }> {
   const { stopError } = await import('../../jobs/stop.ts');
   const controller = new AbortController();
   let giveUp: NodeJS.Timeout | undefined;
-  const late = setTimeout(() => {
-    controller.abort(stopError('timed-out'));
-    giveUp = setTimeout(() => endNow('it did not stop within the grace after its timeout', EXIT.failed), 2 * graceMs + 1_000);
-  }, timeoutMs);
+  const late = setTimeout(
+    () => {
+      controller.abort(stopError('timed-out'));
+      giveUp = setTimeout(() => endNow('it did not stop within the grace after its timeout', EXIT.failed), 2 * graceMs + 1_000);
+    },
+    Math.min(timeoutMs, MAX_TIMER_MS),
+  );
   const interrupt = () => {
     if (controller.signal.aborted) endNow('interrupted twice', EXIT.interrupted);
     controller.abort(stopError('cancelled'));

@@ -4,8 +4,9 @@ import path from 'node:path';
 import test from 'node:test';
 import { runBackgroundJobs } from '../../jobs/run-background-job.ts';
 import { formatRunAt } from '../../spool/filename.ts';
-import { completedLines } from '../../spool/query.ts';
+import { completedLines, jobStatus } from '../../spool/query.ts';
 import { openSpool } from '../../spool/spool.ts';
+import { waitForJob } from '../../spool/wait.ts';
 import { dropFile, startService } from '../support/spool.ts';
 import { TROUBLE } from '../support/trouble.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -46,6 +47,23 @@ test('a batch given in any order runs highest priority first, and in the order g
   await runBackgroundJobs(batch, { dir: spool.root });
   await waitFor(() => linesOf(file).length === batch.length, 'all to run');
   assert.deepEqual(linesOf(file), ['10-4', '9-0', '5-2', '5-5', '1-1', '1-3']);
+});
+
+test('a job that comes while all is paused does not wait behind a running one when another runner is free', async (t) => {
+  const service = await startService(t, { allowlist: TROUBLE });
+  const spool = openSpool(service.dir, { durability: 'none' });
+  const goOn = path.join(spool.tmp, 'go-on');
+  dropFile(spool, 'p5-now-long.json', { class: 'Trouble', method: 'until', params: [goOn] });
+  await waitFor(() => jobStatus(spool, 'long')?.state === 'running', 'the long job to run');
+  fs.writeFileSync(spool.paused, '');
+  await waitFor(() => service.output().includes('paused: nothing new is claimed'), 'the pause');
+  dropFile(spool, 'p9-now-better.json', { class: 'Trouble', method: 'noop' });
+  await waitFor(() => fs.readdirSync(spool.pending).length === 1, 'the better job to be accepted');
+  fs.rmSync(spool.paused);
+  assert.equal((await waitForJob(spool, 'better', { timeout: '5s' })).state, 'completed');
+  assert.equal(jobStatus(spool, 'long')?.state, 'running');
+  fs.writeFileSync(goOn, '');
+  assert.equal((await waitForJob(spool, 'long', { timeout: '5s' })).state, 'completed');
 });
 
 test('a job never starts before its run-at, and within 100 ms after it', async (t) => {

@@ -8,13 +8,26 @@ import { platform } from '../../spool/platform.ts';
 import { jobStatus } from '../../spool/query.ts';
 import { openSpool, type Spool } from '../../spool/spool.ts';
 import { waitForJob } from '../../spool/wait.ts';
-import { dropFile, startService } from '../support/spool.ts';
+import { dropFile, startService, tempSpool } from '../support/spool.ts';
 import { TROUBLE } from '../support/trouble.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const touch = (spool: Spool, id: string) => fs.writeFileSync(path.join(spool.cancel, id), '');
 const isRunning = (spool: Spool, id: string) => jobStatus(spool, id)?.state === 'running';
 const pidsIn = (file: string) => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8').trim().split('\n').map(Number) : []);
+
+test('a cancellation that was asked for before a job was submitted does not hit it', async (t) => {
+  const spool = tempSpool(t);
+  await cancelJob('later', { dir: spool.root });
+  await waitFor(() => Date.now() > (fs.statSync(path.join(spool.cancel, 'later')).ctimeMs ?? 0) + 20, 'the clock to move on');
+  dropFile(spool, 'p5-now-later.json', { class: 'Trouble', method: 'noop' });
+  dropFile(spool, 'p5-now-meant.json', { class: 'Trouble', method: 'noop' });
+  await waitFor(() => Date.now() > fs.statSync(path.join(spool.incoming, 'p5-now-meant.json')).ctimeMs + 20, 'the clock to move on');
+  await cancelJob('meant', { dir: spool.root });
+  await startService(t, { allowlist: TROUBLE, dir: spool.root });
+  assert.equal((await waitForJob(spool, 'later', { timeout: '10s' })).state, 'completed');
+  assert.equal((await waitForJob(spool, 'meant', { timeout: '10s' })).state, 'cancelled');
+});
 
 test('cancel and timeout end whatever runs, with its children', async (t) => {
   const service = await startService(t, { allowlist: TROUBLE, env: { JOBSPOOL_RUNNERS: '4' } });

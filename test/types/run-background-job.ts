@@ -1,5 +1,5 @@
 /** What the compiler promises to those who enqueue from TypeScript. Never run: `tsc` fails when a line stops being right, or wrong. */
-import { cancelJob, jobStatus, runBackgroundJob, runBackgroundJobs, waitForJob } from '../../jobs/index.ts';
+import { backgroundJob, cancelJob, jobStatus, runBackgroundJob, runBackgroundJobs, waitForJob } from '../../jobs/index.ts';
 
 class HandleTakesText {
   handle(_text: string): void {}
@@ -37,7 +37,9 @@ export async function right(): Promise<void> {
   await runBackgroundJob('AnyClass', 'anyMethod', { two: 2 }, { priority: 1 });
   await runBackgroundJob('AnyClass');
   const ids: string[] = await runBackgroundJobs([
-    { class: Report, method: 'build', params: [1] },
+    backgroundJob(Report, 'build', [1]),
+    backgroundJob(Report, 'send', { email: 'a@b.example' }, { priority: 9 }),
+    backgroundJob(Report, 'sweep'),
     { class: 'AnyClass', priority: 9 },
   ]);
   const status = await jobStatus(ids[0] ?? id);
@@ -83,7 +85,15 @@ export async function wrong(): Promise<void> {
   // @ts-expect-error: an option of another type
   await runBackgroundJob(Report, 'build', [2026], { backoff: 'linear' });
   // @ts-expect-error: a batch is a list
-  await runBackgroundJobs({ class: Report });
+  await runBackgroundJobs({ class: 'Report' });
+  // @ts-expect-error: a method that does not exist, in a batch
+  await runBackgroundJobs([backgroundJob(Report, 'biuld', [2026])]);
+  // @ts-expect-error: a parameter of another type, in a batch
+  await runBackgroundJobs([backgroundJob(Report, 'build', ['2026'])]);
+  // @ts-expect-error: no parameters where there must be some, in a batch
+  await runBackgroundJobs([backgroundJob(Report, 'build')]);
+  // @ts-expect-error: in a batch a class goes through `backgroundJob`
+  await runBackgroundJobs([{ class: Report, method: 'build', params: [2026] }]);
   // @ts-expect-error: a job of a batch needs its class
   await runBackgroundJobs([{ method: 'build' }]);
 }
