@@ -99,7 +99,11 @@ export function backgroundJob<C extends HandlerClass, M extends MethodOf<C>>(Cla
  *     await runBackgroundJobs(files.map((file) => backgroundJob(CompressFile, 'gzip', [file, `${file}.gz`])))
  */
 export async function runBackgroundJobs(jobs: BackgroundJob[], { dir, durability }: SpoolChoice = {}): Promise<string[]> {
-  return submit(spoolAt({ dir, durability }), jobs);
+  // From JavaScript a class may stand where its name is asked for.
+  return submit(
+    spoolAt({ dir, durability }),
+    jobs.map((job) => ({ ...job, class: nameOf(job.class as HandlerClass | string) })),
+  );
 }
 
 /** What the spool says of a job; undefined for an id it does not know. */
@@ -136,4 +140,4 @@ function spoolAt({ dir, durability }: { dir?: string | undefined; durability?: D
   return spool;
 }
 
-const nameOf = (handler: HandlerClass | string): string => (typeof handler === 'string' ? handler : handler.name);
+const nameOf = (handler: HandlerClass | string): string => (typeof handler === 'function' ? handler.name : handler);

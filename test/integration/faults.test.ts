@@ -372,6 +372,7 @@ function completeElsewhere(spool: Spool, slot: string): void {
     random: () => 0,
   });
   assert.ok(given && others.length === 0);
+  spool.disk.makeFolder(spool.slot(elsewhere));
   const claimed = claim(spool, elsewhere, given.name, Date.now());
   assert.ok(claimed.kind === 'claimed');
   const span = { startedAt: Date.now(), finishedAt: Date.now() + 1, runner: elsewhere };
