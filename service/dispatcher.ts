@@ -138,6 +138,11 @@ export class Dispatcher {
     return this.#acceptor.isDone && !this.#canceller.isWaiting && runningIds(this.#spool).size === 0;
   }
 
+  /** From now on nothing new is accepted or claimed, also while `start` still looks at what it found; `stop` follows. */
+  takeNothingNew(): void {
+    this.#stopping = true;
+  }
+
   /**
    * Stops: nothing new is claimed, running jobs get the shutdown grace, then TERM, then KILL; what did not finish is
    * released. `hurry` may resolve to skip the waiting.

@@ -17,6 +17,7 @@ export async function runService(config: Config, kind: 'serve' | 'dispatch', gre
   for (const name of unknownVariables(process.env)) dispatcher.log.warn(`${name} is set, but it is no variable of Jobspool: misspelt?`);
   const { first, second } = firstAndSecondSignal();
   const server = kind === 'serve' ? await startServer(dispatcher, config) : undefined;
+  first.then(() => dispatcher.takeNothingNew());
   await dispatcher.start();
   greet(greeting(spool, config, exampleOf(allowlist), server?.port));
   dispatcher.log.info(`dispatcher started with ${config.runners} runners on ${spool.root}`, {

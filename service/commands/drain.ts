@@ -67,6 +67,7 @@ async function drainOnce(config: Config): Promise<{ signal: NodeJS.Signals | und
   let signal: NodeJS.Signals | undefined;
   first.then((name) => {
     signal = name;
+    dispatcher.takeNothingNew();
   });
   await dispatcher.start();
   while (!signal && !dispatcher.obstacle && !(await isDrained(dispatcher))) {

@@ -1,5 +1,6 @@
 /** Detached runners and their dispatchers may be killed at any moment: nothing is lost, and nothing is recorded twice. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
@@ -7,7 +8,7 @@ import { type Holder, holderOfSlot, slots } from '../../spool/lease.ts';
 import { completedLines, jobStatus } from '../../spool/query.ts';
 import { openSpool, type Spool } from '../../spool/spool.ts';
 import { waitForJob } from '../../spool/wait.ts';
-import { dropFile, startService } from '../support/spool.ts';
+import { dropFile, startService, tempSpool } from '../support/spool.ts';
 import { TROUBLE } from '../support/trouble.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -115,6 +116,26 @@ test('jobs that outlast the grace are released without spending an attempt, bloc
     assert.deepEqual(outcomes(spool, id), [], id);
   }
   assert.deepEqual(fs.readdirSync(spool.running), []);
+});
+
+test('SIGTERM does not wait until a full incoming/ is accepted, and loses none of it', async (t) => {
+  const spool = tempSpool(t);
+  const files = 12_000;
+  for (let index = 0; index < files; index++) {
+    fs.writeFileSync(path.join(spool.incoming, `p5-20300101T000000Z-f${index}.json`), '{"class":"Trouble","method":"noop"}');
+  }
+  const child = spawn(process.execPath, [path.resolve(import.meta.dirname, '..', '..', 'service', 'main.ts'), 'dispatch'], {
+    stdio: 'ignore',
+    env: { ...process.env, JOBSPOOL_DIR: spool.root, JOBSPOOL_JOBS: TROUBLE, JOBSPOOL_RUNNERS: '1', JOBSPOOL_DURABILITY: 'none' },
+  });
+  t.after(() => child.kill('SIGKILL'));
+  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  await waitFor(() => fs.readdirSync(spool.pending).length > 0, 'the first to be accepted');
+  child.kill('SIGTERM');
+  assert.equal(await exited, 0);
+  const left = fs.readdirSync(spool.incoming).length;
+  assert.ok(left > 0, 'some were not accepted any more');
+  assert.equal(left + fs.readdirSync(spool.pending).length, files);
 });
 
 test('a second SIGTERM does not wait for the grace', async (t) => {
