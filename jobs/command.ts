@@ -6,8 +6,7 @@ import { attemptNumber, type End, type Job } from '../spool/job.ts';
 import { platform } from '../spool/platform.ts';
 import type { Request } from '../spool/request.ts';
 import type { Surroundings } from './execute.ts';
-import { StopError } from './handler.ts';
-import { timeoutError } from './stop.ts';
+import { stoppedEnd } from './stop.ts';
 
 /** Exit codes that say more than done or failed. 75 is EX_TEMPFAIL of sysexits(3). */
 const EXIT = { completed: 0, retryLater: 75, permanent: 100 } as const;
@@ -34,7 +33,7 @@ export async function runCommand(job: Job, command: readonly string[], params: R
   try {
     const exit = await exited;
     await stopping.done();
-    return stoppedEnd(around) ?? endOf(program, exit, around);
+    return stoppedEnd(around.signal, around.policy.timeoutMs, true) ?? endOf(program, exit, around);
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error;
     return {
@@ -96,13 +95,6 @@ async function stopAll(pid: number, id: string, graceMs: number): Promise<void> 
   }
   platform.signalTree(pid, 'SIGKILL');
   for (const stray of strays()) platform.signal(stray, 'SIGKILL');
-}
-
-function stoppedEnd({ signal, policy }: Surroundings): End | undefined {
-  if (!signal.aborted || !(signal.reason instanceof StopError)) return undefined;
-  const { reason } = signal.reason;
-  if (reason === 'timed-out') return { kind: 'timed-out', error: timeoutError(policy.timeoutMs, false) };
-  return reason === 'cancelled' ? { kind: 'cancelled' } : { kind: 'released' };
 }
 
 function endOf(program: string, { code, signal }: Exit, around: Surroundings): End {

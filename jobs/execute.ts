@@ -5,10 +5,10 @@ import type { End, Job } from '../spool/job.ts';
 import { attemptNumber } from '../spool/job.ts';
 import type { Policy } from '../spool/policy.ts';
 import { runCommand } from './command.ts';
-import { type JobContext, type JobLogger, StopError, withContext } from './handler.ts';
+import { type JobContext, type JobLogger, withContext } from './handler.ts';
 import type { Allowlist, Permitted } from './load-allowlist.ts';
 import { resolveHandler } from './resolve.ts';
-import { timeoutError } from './stop.ts';
+import { stoppedEnd } from './stop.ts';
 
 /** What an attempt needs of the process that it runs in. */
 export type Surroundings = {
@@ -32,7 +32,8 @@ export async function execute(job: Job, permitted: Permitted, around: Surroundin
   const { entry } = permitted;
   let wasAsked = false;
   try {
-    if ('command' in entry) return stoppedEnd(around, true) ?? (await runCommand(job, entry.command, permitted.params, around));
+    if ('command' in entry)
+      return stoppedEnd(around.signal, around.policy.timeoutMs, true) ?? (await runCommand(job, entry.command, permitted.params, around));
     const handler = await resolveHandler(around.allowlist.folder, job.request.class, job.request.method, entry);
     if (!handler.ok) return { kind: 'refused', reason: handler.reason };
     const context = contextOf(job, around, () => {
@@ -40,9 +41,11 @@ export async function execute(job: Job, permitted: Permitted, around: Surroundin
     });
     const params = Array.isArray(permitted.params) ? permitted.params : [permitted.params];
     const result = await Promise.race([withContext(context, async () => handler.call(params)), around.broken]);
-    return stoppedEnd(around, wasAsked) ?? { kind: 'completed', ...(result === undefined ? {} : { result }) };
+    return (
+      stoppedEnd(around.signal, around.policy.timeoutMs, wasAsked) ?? { kind: 'completed', ...(result === undefined ? {} : { result }) }
+    );
   } catch (thrown) {
-    return stoppedEnd(around, true) ?? failureEnd(thrown);
+    return stoppedEnd(around.signal, around.policy.timeoutMs, true) ?? failureEnd(thrown);
   }
 }
 
@@ -52,22 +55,6 @@ export function failureEnd(thrown: unknown): End {
   // By name, not by class: a handler may have its own copy of this package.
   if (names.includes('Snooze') && hasDelay(thrown)) return { kind: 'snoozed', delayMs: thrown.delayMs };
   return { kind: 'failed', error: errorRecord(thrown), permanent: names.includes('PermanentError'), names };
-}
-
-/**
- * The end of a job that was told to stop; undefined when it was not. A job that is cancelled or late did not complete, whatever it
- * returned: it may have returned because it was told to stop. At a shutdown, one that never looked at the signal did complete.
- */
-function stoppedEnd({ signal, policy }: Surroundings, sawSignal: boolean): End | undefined {
-  if (!signal.aborted || !(signal.reason instanceof StopError)) return undefined;
-  switch (signal.reason.reason) {
-    case 'cancelled':
-      return { kind: 'cancelled' };
-    case 'timed-out':
-      return { kind: 'timed-out', error: timeoutError(policy.timeoutMs, false) };
-    case 'shutdown':
-      return sawSignal ? { kind: 'released' } : undefined;
-  }
 }
 
 function contextOf(job: Job, { signal, log, progress }: Surroundings, onSignal: () => void): JobContext {

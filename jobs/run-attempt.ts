@@ -2,7 +2,6 @@
 import { cancelClaimed } from '../spool/cancel.ts';
 import { claim } from '../spool/claim.ts';
 import { decide, type Move } from '../spool/decide.ts';
-import { parseJobName } from '../spool/filename.ts';
 import { type AttemptSpan, attemptNumber, type End, type Job, jobOf } from '../spool/job.ts';
 import { type Ledger, ledgerLine } from '../spool/ledger.ts';
 import { clearCancel, isCancelRequested } from '../spool/marker.ts';
@@ -146,6 +145,7 @@ function discard({ log, slot }: Bench, job: Job, move: Move): Settlement {
 
 // The watchdog knows no lists of errors: where a timeout is not retried, it is told of no retries.
 function watchdogPolicy(job: Job, policy: Policy): Policy {
+  if (!policy.retryOn && !policy.noRetryOn) return policy;
   const end: End = { kind: 'timed-out', error: timeoutError(policy.timeoutMs, true) };
   return decide(job, end, policy, 0, () => 0).to === 'failed' ? { ...policy, retries: 0 } : policy;
 }
@@ -167,7 +167,6 @@ function keptResult({ log }: Bench, job: Job, { result }: Move & { to: 'complete
 }
 
 function rejectSpoilt(bench: Bench, name: string, reason: string): Settlement {
-  const parsed = parseJobName(name);
   const job = jobOf(name, { class: '', method: '', params: [] });
   const now = Date.now();
   const settled = settle(
@@ -179,7 +178,7 @@ function rejectSpoilt(bench: Bench, name: string, reason: string): Settlement {
     { startedAt: now, finishedAt: now, runner: bench.slot },
     now,
   );
-  bench.log.event('rejected', { id: parsed?.id, file: settled?.name ?? name, reason }, `rejected: ${reason}`);
+  bench.log.event('rejected', { id: job.id, file: settled?.name ?? name, reason }, `rejected: ${reason}`);
   return { name, to: 'rejected' };
 }
 

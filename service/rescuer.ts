@@ -35,7 +35,7 @@ export class Rescuer {
   /** Rescues every slot whose holder is proven dead. `isOurs`: slots of our own runners, whose end we learn otherwise. */
   rescueDead(clock: number, isOurs: (slot: string) => boolean): Rescued[] {
     const { spool, own, liveness } = this.#options;
-    const interrupted = spool.disk.exists(spool.slot(own)) ? this.#finishRescue() : [];
+    const interrupted = this.#finishRescue();
     const all = slots(spool);
     liveness.keepOnly(all);
     const rescued = all
@@ -50,7 +50,7 @@ export class Rescuer {
   /** Settles what a dead holder left: its attempts ended with `end`. */
   rescueSlot(slot: string, end: End): Rescued[] {
     const { spool, own } = this.#options;
-    const interrupted = spool.disk.exists(spool.slot(own)) ? this.#finishRescue() : [];
+    const interrupted = this.#finishRescue();
     const rescued = this.#safely(slot, () => {
       // What it started must not run beside the next attempt.
       for (const pid of platform.processesWith('JOBSPOOL_SLOT', slot)) platform.signal(pid, 'SIGKILL');
@@ -63,6 +63,7 @@ export class Rescuer {
   // A rescue of ours threw (a full disk) after it had taken a slot over: whose it was is forgotten, the jobs are not.
   #finishRescue(): Rescued[] {
     const { spool, own } = this.#options;
+    if (!spool.disk.exists(spool.slot(own))) return [];
     const end = endOfLife('of a dead process', 'dead');
     return this.#safely(own, () => settleTaken(spool, own, own, this.#rescueOptions(end, Buffer.alloc(0))));
   }

@@ -134,12 +134,7 @@ export function ledgerSlots(spool: Spool, day: string): string[] {
     .map((name) => name.slice(0, -ending.length));
 }
 
-/** The lines of a ledger's text. What does not parse is a line that a power cut tore: its job was not acknowledged. */
-export function parseLedger(text: string): LedgerLine[] {
-  return text.split('\n').flatMap((line) => parseLine(line) ?? []);
-}
-
-/** One line, or undefined when it is empty or torn. */
+/** One line, or undefined when it is empty or torn by a power cut: then its job was not acknowledged as done. */
 export function parseLine(line: string): LedgerLine | undefined {
   if (line === '') return undefined;
   try {

@@ -27,8 +27,9 @@ export type RescueOptions = {
 export type Rescued = { job: Job; end: End; move: Move; startedAt: number; name: string };
 
 /**
- * Takes over the slot of a dead runner and settles what it left; `own` is the slot of the rescuer, which holds no folder. The takeover is one rename of the whole folder: of several rescuers one wins, and whatever the dead holder might still
- * try (a machine that wakes up) meets a folder that is gone. A rescuer that dies leaves its own slot to the next.
+ * Takes over the slot of a dead runner and settles what it left; `own` is the slot of the rescuer, which holds no folder. The
+ * takeover is one rename of the whole folder: of several rescuers one wins, and whatever the dead holder might still try
+ * (a machine that wakes up) meets a folder that is gone. A rescuer that dies leaves its own slot to the next.
  */
 export function rescue(spool: Spool, dead: string, own: string, options: RescueOptions): Rescued[] {
   const rescued = takeOver(spool, dead, own) ? settleTaken(spool, own, dead, options) : [];

@@ -13,7 +13,7 @@ export type Settled = { move: Move; attempt?: Attempt; name: string };
  * Records how an attempt ended and moves its job on; the ledger does it for completed ones. Returns undefined when the
  * job was no longer in the slot: the slot was rescued meanwhile, and the outcome must be discarded.
  *
- * The new text goes beside the job's file under a name that says where it is bound (`.failed.<name>`), then the old
+ * The new text goes beside the job's file under a name that says where it is bound (`.failed=<name>`), then the old
  * file is removed, then the new one is renamed to its place. A crash between any two steps leaves exactly one of them to
  * believe: the bound file where there is one, as `finishMoves` does. (`=` is in no job's name.)
  */
