@@ -7,8 +7,9 @@ import { openSpool, type Spool } from '../../spool/spool.ts';
 import { waitForJob } from '../../spool/wait.ts';
 import { dropFile, startService } from '../support/spool.ts';
 import { TROUBLE } from '../support/trouble.ts';
+import { waitFor } from '../support/wait-for.ts';
 
-type Case = { name: string; body: object; expect(status: JobStatus, spool: Spool): void };
+type Case = { name: string; body: object; expect(status: JobStatus, spool: Spool): void | Promise<void> };
 
 const trouble = (method: string, params: unknown[] = [], policy: object = {}) => ({ class: 'Trouble', method, params, ...policy });
 const shell = (method: string, params: unknown[] = []) => ({ class: 'Shell', method, params });
@@ -17,14 +18,13 @@ const outcomes = (status: JobStatus) => status.attempts.map(({ outcome }) => out
 const log = (spool: Spool, status: JobStatus) => fs.readFileSync(spool.jobLog(status.id), 'utf8');
 
 function refusedBecause(pattern: RegExp) {
-  return (status: JobStatus, spool: Spool) => {
+  return async (status: JobStatus, spool: Spool) => {
     assert.equal(status.state, 'rejected');
     assert.match(status.reason ?? '', pattern);
-    const errors = fs.readFileSync(path.join(spool.logs, 'background_jobs_errors.log'), 'utf8');
-    assert.ok(
-      errors.split('\n').some((line) => line.includes(`"id":"${status.id}"`) && line.includes('"event":"rejected"')),
-      'the refusal is in the error log',
-    );
+    const lines = () => fs.readFileSync(path.join(spool.logs, 'background_jobs_errors.log'), 'utf8').split('\n');
+    const isRefusal = (line: string) => line.includes(`"id":"${status.id}"`) && line.includes('"event":"rejected"');
+    // The line is written after the file has moved.
+    await waitFor(() => lines().some(isRefusal), 'the refusal in the error log');
   };
 }
 

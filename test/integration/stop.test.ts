@@ -122,8 +122,8 @@ test('cancel and timeout end whatever runs, with its children', async (t) => {
     touch(spool, 'nobody');
     await waitFor(() => fs.readdirSync(spool.cancel).length === 0, 'the markers to be dealt with');
     assert.equal(jobStatus(spool, 'next')?.state, 'completed');
-    assert.match(events(), /cancel next: it is already completed; nothing was changed/);
-    assert.match(events(), /cancel nobody: no job of that id is known; nothing was changed/);
+    await waitFor(() => /cancel next: it is already completed; nothing was changed/.test(events()), 'the line about the finished job');
+    await waitFor(() => /cancel nobody: no job of that id is known; nothing was changed/.test(events()), 'the line about the unknown job');
   });
 
   await t.test('the line of a killed job is on standard output too', () =>
