@@ -3,6 +3,7 @@
  * `process.stderr` goes there at once. What bypasses them (a child that inherits the descriptors, Node's own last words in a
  * crash) lands in the runner's output file, and is moved to the job's log when the attempt ends.
  */
+import { maskSecrets } from '../spool/mask.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { JobLogger } from './handler.ts';
 import { capFile, type JobLog } from './job-log.ts';
@@ -44,6 +45,12 @@ export function endCapture(spool: Spool, log: JobLog, outputFile: string, output
 /** `jobContext().log`: a line with time and level in the job's log. */
 export function jobLogger(log: JobLog): JobLogger {
   const line = (level: string) => (text: string, fields?: object) =>
-    log.write(`${new Date().toISOString()} ${level} ${text}${fields ? ` ${JSON.stringify(fields)}` : ''}\n`);
+    log.write(`${new Date().toISOString()} ${level} ${text}${fields ? ` ${jsonWithoutSecrets(fields)}` : ''}\n`);
   return { info: line('INFO'), warn: line('WARN'), error: line('ERROR') };
+}
+
+// As JSON has it, and not before: dates and other objects say themselves what they are there.
+function jsonWithoutSecrets(fields: object): string {
+  const text: string | undefined = JSON.stringify(fields);
+  return text === undefined ? '' : JSON.stringify(maskSecrets(JSON.parse(text)));
 }

@@ -6,11 +6,9 @@
 import path from 'node:path';
 import pino from 'pino';
 import { type ErrorRecord, errorRecord } from '../spool/attempt.ts';
+import { ERRORS_FILE, EVENTS_FILE } from '../spool/layout.ts';
 import type { Spool } from '../spool/spool.ts';
 import { DailyFile } from './daily-file.ts';
-
-export const EVENTS_FILE = 'background_jobs.log';
-export const ERRORS_FILE = 'background_jobs_errors.log';
 
 /** What happened to a job. The first seven are its transitions. */
 export type JobEvent =

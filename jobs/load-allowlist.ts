@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { disk } from '../spool/disk.ts';
 import { messageOf } from '../spool/errors.ts';
 import { type Policy, resolvePolicy } from '../spool/policy.ts';
-import { type Request, sentence } from '../spool/request.ts';
+import { type Request, type RequestPolicy, sentence } from '../spool/request.ts';
 import { type AllowlistEntry, type AllowlistShape, CommandEntry, type MethodPolicy, ModuleEntry } from './define-allowlist.ts';
 
 /** The allow-list could not be read; the message says where and why. */
@@ -71,7 +71,7 @@ export class Allowlist {
   }
 
   /** The policy of a request, whether or not it still may run. */
-  policyOf(request: Request, service: Policy): Policy {
+  policyOf(request: RequestPolicy & Pick<Request, 'class' | 'method'>, service: Policy): Policy {
     const entry = own(this.classes, request.class);
     return resolvePolicy(request, (entry && own(entry.methods, request.method)) ?? {}, service);
   }

@@ -208,6 +208,15 @@ export const disk = {
     return fd;
   },
 
+  /** Opens a regular file for reading: it stays the same one, whatever is renamed. Undefined when there is none: no link is followed, no FIFO waited for. */
+  openRead(file: string): number | undefined {
+    if (!disk.facts(file)?.isFile) return undefined;
+    const fd = missingAs(undefined, () => fs.openSync(file, INSPECT_FLAGS), ['ENOENT', 'ELOOP', 'EMLINK', 'ENXIO']);
+    if (fd === undefined || fs.fstatSync(fd).isFile()) return fd;
+    fs.closeSync(fd);
+    return undefined;
+  },
+
   append(fd: number, text: string | Uint8Array): void {
     writeAll(fd, text);
   },

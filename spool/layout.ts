@@ -6,6 +6,13 @@ export const SPOOL_VERSION = 1;
 /** Beside a rejected file stands its reason, under the same name with this ending. */
 export const REASON_ENDING = '.reason.json';
 
+/** The two logs of the service, in `logs/`. */
+export const EVENTS_FILE = 'background_jobs.log';
+export const ERRORS_FILE = 'background_jobs_errors.log';
+
+/** The ending of the marker that asks a runner to finish and go, beside its slot. */
+export const DRAIN_ENDING = '.drain';
+
 /** Where everything in a spool is. A pure function of its folder. */
 export type Layout = ReturnType<typeof layout>;
 
@@ -37,6 +44,7 @@ export function layout(dir: string) {
     progress: (slot: string) => at('running', `${slot}.progress`),
     result: (slot: string) => at('running', `${slot}.result`),
     lines: (slot: string) => at('running', `${slot}.lines`),
+    drain: (slot: string) => at('running', `${slot}${DRAIN_ENDING}`),
 
     claimed: (slot: string, name: string) => at('running', slot, name),
     cancelMarker: (id: string) => at('cancel', id),

@@ -76,7 +76,8 @@ export function holderOfSlot(spool: Spool, slot: string): Holder | undefined {
 
 /** Removes what stands for a dead slot. Harmless when another process does the same. */
 export function forgetSlot(spool: Spool, slot: string): void {
-  for (const file of [spool.output(slot), spool.progress(slot), spool.result(slot), spool.lines(slot), spool.holder(slot)]) {
+  const files = [spool.output(slot), spool.progress(slot), spool.result(slot), spool.lines(slot), spool.drain(slot), spool.holder(slot)];
+  for (const file of files) {
     // A folder of such a name is a stranger's.
     if (spool.disk.facts(file)?.isFolder)
       reject(spool, file, path.basename(file), { reason: `it lay among the files of the dead slot ${slot}` });

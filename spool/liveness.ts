@@ -27,7 +27,7 @@ export class Liveness {
   /** `clock` in monotonic milliseconds. */
   of(slot: string, clock: number): Life {
     const holder = holderOfSlot(this.#spool, slot);
-    if (holder && this.#isOurs(holder)) return this.#runs(holder) ? 'alive' : 'dead';
+    if (holder && this.isHere(holder)) return this.#runs(holder) ? 'alive' : 'dead';
     return this.#isSilent(slot, clock) ? 'lost' : 'alive';
   }
 
@@ -37,7 +37,8 @@ export class Liveness {
     for (const slot of this.#beats.keys()) if (!present.has(slot)) this.#beats.delete(slot);
   }
 
-  #isOurs(holder: Holder): boolean {
+  /** Whether a holder's pid means something here: it was taken on this machine, in this boot and pid namespace. */
+  isHere(holder: Holder): boolean {
     return holder.host === hostName() && holder.bootId === this.#platform.bootId() && holder.pidNamespace === this.#platform.pidNamespace();
   }
 

@@ -1,5 +1,7 @@
 import { SpoolError } from './errors.ts';
 import { ID_RULE, isId } from './filename.ts';
+import { DRAIN_ENDING } from './layout.ts';
+import { holderOfSlot, slots } from './lease.ts';
 import type { Spool } from './spool.ts';
 
 /** Asks for a job's cancellation, as `touch cancel/<id>` does. Throws SpoolError `INVALID_ID` for what cannot be an id. */
@@ -27,3 +29,27 @@ export function pause(spool: Spool): void {
 export const resume = (spool: Spool): boolean => spool.disk.remove(spool.paused);
 
 export const isPaused = (spool: Spool): boolean => spool.disk.exists(spool.paused);
+
+/**
+ * Asks a runner to finish what it runs and to go; its dispatcher starts another in its place. False when no runner has a slot of that
+ * name: nothing is asked for then.
+ */
+export function requestDrain(spool: Spool, slot: string): boolean {
+  // A name that is not among the slots may be anything, a path for instance.
+  if (!slots(spool).includes(slot) || holderOfSlot(spool, slot)?.kind !== 'runner') return false;
+  spool.disk.overwrite(spool.drain(slot), '');
+  return true;
+}
+
+// A folder or a link of such a name is a stranger's.
+export const isDrainRequested = (spool: Spool, slot: string): boolean => spool.disk.facts(spool.drain(slot))?.isFile === true;
+
+/** The slots whose runners are asked to drain. Some may be gone. */
+export const drainRequests = (spool: Spool): string[] =>
+  spool.disk
+    .names(spool.running)
+    .filter((name) => name.endsWith(DRAIN_ENDING))
+    .map((name) => name.slice(0, -DRAIN_ENDING.length))
+    .filter((slot) => isDrainRequested(spool, slot));
+
+export const clearDrain = (spool: Spool, slot: string): boolean => spool.disk.remove(spool.drain(slot));

@@ -47,6 +47,13 @@ export function platformFor(name: NodeJS.Platform, calls: SystemCalls = systemCa
       return isLinux ? orElse('', () => calls.readLink('/proc/self/ns/pid')) : '';
     },
 
+    /** The memory that a process has in use (its resident set), in bytes. Linux only, and only in our own pid namespace; undefined elsewhere. */
+    residentBytes(pid: number): number | undefined {
+      if (!isLinux) return undefined;
+      const kibibytes = /^VmRSS:\s*(\d+) kB$/m.exec(orElse('', () => calls.readFile(`/proc/${pid}/status`)))?.[1];
+      return kibibytes === undefined ? undefined : Number(kibibytes) * 1_024;
+    },
+
     /**
      * Signals a process and those it started. POSIX: its process group, of which it must be the leader.
      * False when none is left.

@@ -2,6 +2,7 @@
 import type { Attempt, ErrorRecord } from './attempt.ts';
 import { readJob } from './claim.ts';
 import type { FileFacts } from './disk.ts';
+import type { Duration } from './duration.ts';
 import { type JobName, parseJobName, parseRequestName } from './filename.ts';
 import { REASON_ENDING } from './layout.ts';
 import { claimedNames, slots } from './lease.ts';
@@ -29,7 +30,17 @@ export type JobStatus = {
   startedAt?: string;
   finishedAt?: string;
   attempts: Attempt[];
+  /** What its request asks for; undefined where it leaves that to the method's policy or the service's. */
   retries?: number;
+  retryDelay?: Duration;
+  backoff?: 'fixed' | 'exponential';
+  timeout?: Duration;
+  /** Attempts that count against its retries: since it was last retried by hand. */
+  spent?: number;
+  /** How many of those ended with the death of their runner. */
+  crashes?: number;
+  /** How often it put itself off. */
+  snoozes?: number;
   result?: unknown;
   /** Of the last attempt, while it has not been followed by a better one. */
   error?: ErrorRecord;
@@ -41,6 +52,8 @@ export type JobStatus = {
   runner?: string;
   /** Somebody asked for its cancellation and it still runs. */
   cancelling?: true;
+  /** When that was. */
+  cancelRequestedAt?: string;
 };
 
 /** Folders that hold one file per job, in the order in which jobs move: one that moves while we look is not missed. */
@@ -89,7 +102,8 @@ export function statusAt(spool: Spool, place: Place, now = Date.now()): JobStatu
   if (!facts) return undefined;
   const named = nameOf(place, facts.mtimeMs, now);
   const base: JobStatus = { id: named.id, state: place.state, priority: named.priority, runAt: iso(named.runAt), attempts: [] };
-  if (place.state === 'rejected') return { ...base, ...bodyFields(spool, place), ...reasonOf(spool, place.name) };
+  if (place.state === 'rejected')
+    return { ...base, ...bodyFields(spool, place), finishedAt: iso(facts.mtimeMs), ...reasonOf(spool, place.name) };
   const read = parseJobName(place.name) ? readJob(spool, place.file, place.name) : undefined;
   if (read?.kind === 'missing') return undefined;
   const request = read?.kind === 'claimed' ? read.job.request : undefined;
@@ -148,6 +162,7 @@ export function statusOfLine(line: LedgerLine): JobStatus {
   return { ...line, state: 'completed', runner: line.attempts.at(-1)?.runner ?? '' };
 }
 
+/** The folders in which jobs of a state are. */
 const FOLDERS_OF = {
   scheduled: ['incoming', 'pending'],
   pending: ['incoming', 'pending'],
@@ -159,7 +174,8 @@ const FOLDERS_OF = {
   rejected: ['rejected'],
 } as const satisfies Record<State, readonly Folder[]>;
 
-type Folder = (typeof FOLDERS)[number] | 'failed' | 'cancelled' | 'rejected';
+/** A folder that holds a file per job. */
+export type Folder = (typeof FOLDERS)[number] | 'failed' | 'cancelled' | 'rejected';
 
 function locateLive(spool: Spool, id: string, now: number): Place | undefined {
   for (const folder of FOLDERS) {
@@ -197,7 +213,8 @@ function lastLine(spool: Spool, file: string, start: string): LedgerLine | undef
   return last;
 }
 
-function runningPlaces(spool: Spool): Place[] {
+/** Where the jobs are that run now. */
+export function runningPlaces(spool: Spool): Place[] {
   return slots(spool).flatMap((slot) =>
     spool.disk
       .names(spool.slot(slot))
@@ -206,7 +223,8 @@ function runningPlaces(spool: Spool): Place[] {
   );
 }
 
-function placeOf(spool: Spool, folder: Folder, name: string, now: number): Place {
+/** The place of a job's file, by its name alone. */
+export function placeOf(spool: Spool, folder: Folder, name: string, now: number): Place {
   const file = `${spool[folder]}/${name}`;
   if (folder !== 'incoming' && folder !== 'pending') return { state: folder, name, file };
   const parsed = folder === 'pending' ? parseJobName(name) : parseRequestName(name);
@@ -214,7 +232,8 @@ function placeOf(spool: Spool, folder: Folder, name: string, now: number): Place
   return { state: runAt > now ? 'scheduled' : 'pending', name, file };
 }
 
-function idIn(folder: Folder, name: string): string | undefined {
+/** The id that a name in a folder stands for; undefined when it gives none. */
+export function idIn(folder: Folder, name: string): string | undefined {
   if (folder !== 'incoming' && folder !== 'rejected') return parseJobName(name)?.id;
   const parsed = parseRequestName(name);
   if (parsed.kind === 'request' && parsed.id !== undefined) return parsed.id;
@@ -222,7 +241,14 @@ function idIn(folder: Folder, name: string): string | undefined {
   return folder === 'rejected' ? name.replace(/\.json$/, '') : undefined;
 }
 
-function isJobIn(folder: Folder, name: string): boolean {
+/** The id that a job's file is listed under: what stands before its ending where the name gives none. */
+export function idOfPlace({ name }: Pick<Place, 'name'>): string {
+  const parsed = parseRequestName(name);
+  return (parsed.kind === 'request' ? parsed.id : undefined) ?? name.replace(/\.json$/, '');
+}
+
+/** Whether a name in a folder is a job's (or a request's), and not something else's. */
+export function isJobIn(folder: Folder, name: string): boolean {
   if (folder === 'rejected') return !name.startsWith('.') && !name.endsWith(REASON_ENDING);
   return folder === 'incoming' ? parseRequestName(name).kind !== 'ignored' : parseJobName(name) !== undefined;
 }
@@ -237,7 +263,7 @@ function nameOf(place: Place, mtimeMs: number, now: number): JobName {
 }
 
 function requestFields(request: Request, writtenAt: number): Partial<JobStatus> {
-  const { class: className, method, params, retries, attempts = [], acceptedAt = iso(writtenAt) } = request;
+  const { class: className, method, params, attempts = [], acceptedAt = iso(writtenAt) } = request;
   const last = attempts.at(-1);
   return {
     class: className,
@@ -245,10 +271,15 @@ function requestFields(request: Request, writtenAt: number): Partial<JobStatus> 
     params,
     acceptedAt,
     attempts,
-    ...(retries === undefined ? {} : { retries }),
+    ...policyFields(request),
     ...(last ? { startedAt: last.startedAt } : {}),
     ...(last?.error ? { error: last.error } : {}),
   };
+}
+
+function policyFields({ retries, retryDelay, backoff, timeout, spent, crashes, snoozes }: Request): Partial<JobStatus> {
+  const fields = { retries, retryDelay, backoff, timeout, spent, crashes, snoozes };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
 // A file that is no accepted job yet: its body may be anything.
@@ -257,7 +288,7 @@ function bodyFields(spool: Spool, place: Place): Partial<JobStatus> {
   const parsed = file.kind === 'text' ? parseRequest(file.text) : undefined;
   if (!parsed?.ok) return {};
   const { class: className, method, params, attempts = [] } = parsed.request;
-  return { class: className, method, params, attempts };
+  return { class: className, method, params, attempts, ...policyFields(parsed.request) };
 }
 
 function stateFields(spool: Spool, place: Place, facts: FileFacts, last: Attempt | undefined, id: string): Partial<JobStatus> {
@@ -269,7 +300,8 @@ function stateFields(spool: Spool, place: Place, facts: FileFacts, last: Attempt
 function reasonOf(spool: Spool, name: string): Partial<JobStatus> {
   try {
     const { reason, rejectedAt } = JSON.parse(spool.disk.read(spool.reason(name)) ?? '{}') as Partial<Reason>;
-    return { ...(reason ? { reason } : {}), ...(rejectedAt ? { finishedAt: rejectedAt } : {}) };
+    const isTime = typeof rejectedAt === 'string' && !Number.isNaN(Date.parse(rejectedAt));
+    return { ...(typeof reason === 'string' ? { reason } : {}), ...(isTime ? { finishedAt: rejectedAt } : {}) };
   } catch {
     return {};
   }
@@ -277,11 +309,12 @@ function reasonOf(spool: Spool, name: string): Partial<JobStatus> {
 
 function runningFields(spool: Spool, place: Place, claimedAt: number, id: string): Partial<JobStatus> {
   const progress = Number(spool.disk.read(spool.progress(place.slot as string))?.trim() || Number.NaN);
+  const marker = spool.disk.facts(spool.cancelMarker(id));
   return {
     startedAt: iso(claimedAt),
     runner: place.slot as string,
     ...(Number.isFinite(progress) ? { progress } : {}),
-    ...(spool.disk.exists(spool.cancelMarker(id)) ? { cancelling: true as const } : {}),
+    ...(marker ? { cancelling: true as const, cancelRequestedAt: iso(marker.mtimeMs) } : {}),
   };
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Attempt } from './attempt.ts';
 import { durationMs } from './duration.ts';
+import { isSecretKey } from './mask.ts';
 
 /** The largest body of a request, in bytes. */
 export const MAX_BODY_BYTES = 1_048_576;
@@ -95,10 +96,13 @@ export function sentence(issue: z.core.$ZodIssue, value: unknown, root = ''): st
   const where = pathOf(issue.path, root);
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownField(where, key)).join('; ');
   const subject = where === '' ? '' : `${where}: `;
-  const got = valueAt(value, issue.path);
-  if (issue.code === 'custom' && issue.message !== 'Invalid input') return `${subject}${issue.message}, got ${show(got)}`;
-  return `${subject}${expected(issue)}, got ${show(got)}`;
+  const there = valueAt(value, issue.path);
+  const got = there !== undefined && isSecretPath(issue.path) ? 'another value, which is kept secret' : show(there);
+  if (issue.code === 'custom' && issue.message !== 'Invalid input') return `${subject}${issue.message}, got ${got}`;
+  return `${subject}${expected(issue)}, got ${got}`;
 }
+
+const isSecretPath = (path: PropertyKey[]): boolean => path.some((key) => typeof key === 'string' && isSecretKey(key));
 
 const HINTS: Record<string, string> = {
   priority: 'belongs in the file name: p8-now-<id>.json',
@@ -187,9 +191,15 @@ function parseJson(text: string): { value: unknown } | { reason: string } {
   try {
     return { value: JSON.parse(text) };
   } catch (error) {
-    const why = text.trim() === '' ? 'the file is empty' : (error as Error).message;
+    const why = text.trim() === '' ? 'the file is empty' : withoutQuote(text, (error as Error).message);
     return { reason: `the body is not JSON: ${why}` };
   }
+}
+
+// Node quotes the text around the mistake, which may be a secret.
+function withoutQuote(text: string, message: string): string {
+  const keys = text.matchAll(/(?<![\w.-])([\w.-]{1,100})["']?\s*[:=]/g);
+  return [...keys].some(([, key]) => isSecretKey(key as string)) ? message.replace(/, (\.\.\.)?".*is not valid JSON$/s, '') : message;
 }
 
 // JSON.parse does not mind depth, but JSON.stringify and zod recurse: what cannot be written back is refused here.

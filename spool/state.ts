@@ -32,7 +32,12 @@ export const isFinal = (state: State): state is FinalState => (FINAL_STATES as r
 /** What can be asked of a job, and by which states it is allowed. */
 export const ACTIONS = {
   cancel: ['scheduled', 'pending', 'running', 'retrying'],
-  retry: ['failed', 'cancelled', 'rejected', 'retrying', 'scheduled'],
+  /** Anew, with a whole budget. */
+  retry: ['failed', 'cancelled', 'rejected'],
+  /** Without waiting for its time. */
+  'run-now': ['scheduled', 'retrying'],
+  /** Another priority. */
+  priority: ['scheduled', 'pending', 'retrying'],
   remove: ['scheduled', 'pending', 'retrying', 'failed', 'cancelled', 'rejected'],
 } as const satisfies Record<string, readonly State[]>;
 

@@ -1,53 +1,174 @@
-/** What a person may do to a job by moving its file, as functions. The shell command for each stands beside it. */
+/** What a person may do to a job by moving its file, as functions. `by-hand.ts` has the shell command for each. */
 import path from 'node:path';
+import { cancelWaiting } from './cancel.ts';
 import { SpoolError } from './errors.ts';
-import { jobFileName, parseJobName } from './filename.ts';
+import { jobFileName, MAX_PRIORITY, parseJobName, parseRequestName } from './filename.ts';
+import type { Job } from './job.ts';
+import { clearCancel, requestCancel } from './marker.ts';
 import { findCompleted, locate, type Place } from './query.ts';
 import type { Spool } from './spool.ts';
 import { type Action, allows, type State } from './state.ts';
 
-/** What was done, or why nothing was: the job is unknown, or in a state that does not allow it. */
-export type Steered = { kind: 'done'; from: State } | { kind: 'unknown' } | { kind: 'conflict'; state: State };
+/** Where to look for a job, and when. */
+export type SteerOptions = {
+  /** Milliseconds since the epoch; default: the clock's. */
+  now?: number | undefined;
+  /** Where the job was seen last: when it is still there, no folder is listed to find it. */
+  place?: Place | undefined;
+  /** Only at `place`: a job that is no longer there is `moved`, and not looked for. For many jobs at once. */
+  only?: boolean | undefined;
+};
 
-/**
- * Runs a job again. Failed, cancelled and rejected ones: `mv failed/<name> incoming/`, with their history and a whole new budget.
- * Retrying and scheduled ones: the same file with a run-at of now.
- */
-export function retry(spool: Spool, id: string, now = Date.now()): Steered {
-  return steer(spool, id, 'retry', now, (place) =>
-    place.state === 'retrying' || place.state === 'scheduled' ? bringForward(spool, place, now) : resubmit(spool, place),
-  );
+/** Why nothing was done. */
+export type Refused =
+  | { kind: 'unknown' }
+  /** Its state does not allow it. */
+  | { kind: 'conflict'; state: State }
+  /** It is no longer where it was seen, and was not to be looked for. */
+  | { kind: 'moved' }
+  /** Another file has the name that it would get, which is `name`. */
+  | { kind: 'taken'; name: string };
+
+/** Why nothing was done, in words that go on after "retry <id>: ". */
+export function refusal(why: Refused): string {
+  switch (why.kind) {
+    case 'unknown':
+      return 'no job of that id is known';
+    case 'conflict':
+      return `it is ${why.state}, which does not allow it`;
+    case 'moved':
+      return 'it has moved on meanwhile';
+    case 'taken':
+      return `another job has the file name ${why.name} there already`;
+  }
 }
 
-/** Deletes a job that does not run: `rm pending/<name>`. Completed ones leave the ledger by age alone. */
-export function remove(spool: Spool, id: string, now = Date.now()): Steered {
-  return steer(spool, id, 'remove', now, (place) => {
-    const removed = spool.disk.remove(place.file);
-    if (place.state === 'rejected') spool.disk.remove(spool.reason(place.name));
-    if (removed) for (const file of [spool.jobLog(id), spool.cancelMarker(id)]) spool.disk.remove(file);
-    return removed;
+/** What was done, or why nothing was. */
+export type Steered = { kind: 'done'; from: State } | Refused;
+
+/** `cancelled`: at once (`job` is undefined when a dispatcher did it first). `asked`: whoever has it in hand stops it; `slot` is where it runs, if it does. */
+export type Cancelled =
+  | { kind: 'cancelled'; from: State; job: Job | undefined }
+  | { kind: 'asked'; from: State; slot: string | undefined }
+  | Refused;
+
+/** Cancels a job: one that waits at once; one that runs, or is not accepted yet, by its marker: `touch cancel/<id>`. */
+export function cancel(spool: Spool, id: string, options: SteerOptions = {}): Cancelled {
+  let done: Cancelled | undefined;
+  const steered = steer(spool, id, 'cancel', options, (place) => {
+    done = options.only ? cancelAt(spool, id, place) : cancelWherever(spool, id, place, options.now);
+    return done !== undefined;
+  });
+  return steered.kind === 'done' ? (done as Cancelled) : steered;
+}
+
+/** Runs a job again that is over, with its history and a whole new budget: `mv failed/<name> incoming/`. */
+export function retry(spool: Spool, id: string, options: SteerOptions = {}): Steered {
+  return steer(spool, id, 'retry', options, ({ state, name, file }) => {
+    const moved = move(spool, file, `${spool.incoming}/${name}`);
+    if (moved === true && state === 'rejected') spool.disk.remove(spool.reason(name));
+    return moved;
   });
 }
 
-function steer(spool: Spool, id: string, action: Action, now: number, act: (place: Place) => boolean): Steered {
+/** Runs a job now that waits for its time: the same file with a run-at of now. */
+export function runNow(spool: Spool, id: string, options: SteerOptions = {}): Steered {
+  const { now = Date.now() } = options;
+  return steer(spool, id, 'run-now', options, (place) => renameTo(spool, place, { runAt: now }));
+}
+
+/** Gives a job that waits another priority, 1 to 10: the same file with another name. Throws SpoolError `INVALID_REQUEST` for any other number. */
+export function setPriority(spool: Spool, id: string, priority: number, options: SteerOptions = {}): Steered {
+  if (!Number.isInteger(priority) || priority < 1 || priority > MAX_PRIORITY) {
+    const message = `priority of ${id}: expected a whole number from 1 to ${MAX_PRIORITY}, got ${JSON.stringify(priority)}; nothing was changed`;
+    throw new SpoolError('INVALID_REQUEST', message);
+  }
+  return steer(spool, id, 'priority', options, (place) => renameTo(spool, place, { priority }));
+}
+
+/** Deletes a job that does not run: `rm pending/<name>`. Completed ones leave the ledger by age alone. */
+export function remove(spool: Spool, id: string, options: SteerOptions = {}): Steered {
+  return steer(spool, id, 'remove', options, (place) => {
+    const written = spool.disk.facts(place.file)?.mtimeMs;
+    if (written === undefined || !spool.disk.remove(place.file)) return false;
+    if (place.state === 'rejected') spool.disk.remove(spool.reason(place.name));
+    removeTraces(spool, id, place.state, written);
+    return true;
+  });
+}
+
+/** What an act made of the file at a place: done, gone (false), or the name is taken. */
+type Acted = boolean | { kind: 'taken'; name: string };
+
+function steer(spool: Spool, id: string, action: Action, options: SteerOptions, act: (place: Place) => Acted): Steered {
+  const seen = options.place ? actAt(options.place, action, act) : ({ kind: 'moved' } as const);
+  if (options.only || seen.kind === 'done' || seen.kind === 'taken') return seen;
   for (let tries = 0; tries < 5; tries++) {
-    const place = locate(spool, id, now);
+    const place = locate(spool, id, options.now);
     if (!place) return findCompleted(spool, id) ? { kind: 'conflict', state: 'completed' } : { kind: 'unknown' };
-    if (!allows(place.state, action)) return { kind: 'conflict', state: place.state };
-    if (act(place)) return { kind: 'done', from: place.state };
+    const acted = actAt(place, action, act);
+    if (acted.kind !== 'moved') return acted;
     // It moved on in this moment: look again.
   }
   throw new SpoolError('CONFLICT', `${action} ${id}: the job moved each time it was reached for; nothing was done`);
 }
 
-function bringForward(spool: Spool, { name, file }: Place, now: number): boolean {
-  const job = parseJobName(name);
-  if (!job) return false;
-  return spool.disk.rename(file, path.join(path.dirname(file), jobFileName({ ...job, runAt: now })));
+function actAt(place: Place, action: Action, act: (place: Place) => Acted): Steered {
+  if (!allows(place.state, action)) return { kind: 'conflict', state: place.state };
+  const acted = act(place);
+  if (typeof acted === 'object') return acted;
+  return acted ? { kind: 'done', from: place.state } : { kind: 'moved' };
 }
 
-function resubmit(spool: Spool, { state, name, file }: Place): boolean {
-  const moved = spool.disk.rename(file, `${spool.incoming}/${name}`);
-  if (moved && state === 'rejected') spool.disk.remove(spool.reason(name));
-  return moved;
+// Exactly where it was seen: no marker is left for a job that has moved on.
+function cancelAt(spool: Spool, id: string, { state, name, file, slot }: Place): Cancelled | undefined {
+  if (!spool.disk.exists(file)) return undefined;
+  if (state !== 'running' && path.dirname(file) !== spool.incoming) {
+    const job = cancelWaiting(spool, name);
+    return job && { kind: 'cancelled', from: state, job };
+  }
+  requestCancel(spool, id);
+  return { kind: 'asked', from: state, slot };
 }
+
+function cancelWherever(spool: Spool, id: string, { state, name, file }: Place, now: number | undefined): Cancelled | undefined {
+  if (!spool.disk.exists(file)) return undefined;
+  // The marker first: should a runner claim the job in this moment, it sees that.
+  requestCancel(spool, id);
+  const job = cancelWaiting(spool, name);
+  const place = job ? undefined : locate(spool, id, now);
+  // A dispatcher that saw the marker may have been faster.
+  if (!job && place?.state !== 'cancelled') return { kind: 'asked', from: state, slot: place?.slot };
+  clearCancel(spool, id);
+  return { kind: 'cancelled', from: state, job };
+}
+
+function renameTo(spool: Spool, { name, file }: Place, change: { runAt?: number; priority?: number }): Acted {
+  const job = parseJobName(name) ?? requestOf(name);
+  return job !== undefined && move(spool, file, path.join(path.dirname(file), jobFileName({ ...job, ...change })));
+}
+
+// A request that is not accepted yet may have another form of name; one without an id has none to be known by.
+function requestOf(name: string): { priority: number; runAt: number; id: string } | undefined {
+  const parsed = parseRequestName(name);
+  if (parsed.kind !== 'request' || parsed.id === undefined) return undefined;
+  return { priority: parsed.priority, runAt: parsed.runAt === 'now' ? Date.now() : parsed.runAt, id: parsed.id };
+}
+
+// One rename, so that of two who move a job one wins; but a rename replaces what is there, and that may be another job of the same id.
+function move(spool: Spool, from: string, to: string): Acted {
+  if (from === to) return spool.disk.exists(from);
+  if (spool.disk.facts(to)) return { kind: 'taken', name: path.basename(to) };
+  return spool.disk.rename(from, to);
+}
+
+// The id of a job that is over may be in use again: then the log and the marker are the live job's. A log that was written to after the job
+// ended is not its own.
+function removeTraces(spool: Spool, id: string, state: State, writtenAt: number): void {
+  const log = spool.disk.facts(spool.jobLog(id));
+  const waited = state === 'scheduled' || state === 'pending' || state === 'retrying';
+  if (log?.isFile && (waited || log.mtimeMs <= writtenAt + LOG_SLACK_MS)) spool.disk.remove(spool.jobLog(id));
+  if (waited) clearCancel(spool, id);
+}
+
+const LOG_SLACK_MS = 5_000;

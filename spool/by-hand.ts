@@ -1,0 +1,37 @@
+import path from 'node:path';
+import { formatRunAt, parseJobName } from './filename.ts';
+import type { JobStatus, Place } from './query.ts';
+import type { Spool } from './spool.ts';
+import { allows } from './state.ts';
+
+/** What a shell command does to a job, in a word or two, and the command. */
+export type HandCommand = { does: string; command: string };
+
+/** The shell commands that do to a job at `place` what `steer.ts` does, as far as its state allows. `now` in milliseconds since the epoch. */
+export function shellCommands(spool: Spool, { id, state }: JobStatus, place: Place, now = Date.now()): HandCommand[] {
+  const { file, name } = place;
+  const reason = state === 'rejected' ? [spool.reason(name)] : [];
+  return [
+    ...(allows(state, 'retry') ? [{ does: 'run again', command: words('mv', file, `${spool.incoming}/`) }] : []),
+    ...(allows(state, 'cancel') ? [{ does: 'cancel', command: words('touch', spool.cancelMarker(id)) }] : []),
+    ...(allows(state, 'run-now') ? renamed(place, 'run now', (rest) => rest.replace(STAMP, `$1${formatRunAt(now)}-`)) : []),
+    ...(allows(state, 'priority') ? renamed(place, 'priority', (rest) => rest.replace(/^p\d+-/, `p${otherPriority(name)}-`)) : []),
+    ...(allows(state, 'remove') ? [{ does: 'delete', command: words('rm', file, ...reason) }] : []),
+  ];
+}
+
+const STAMP = /^(p\d+-)[^-]*-/;
+
+// What is not accepted yet may have a name of any form: nothing to rename by rule.
+function renamed({ file, name }: Place, does: string, change: (name: string) => string): HandCommand[] {
+  if (!parseJobName(name)) return [];
+  return [{ does, command: words('mv', '-n', file, path.join(path.dirname(file), change(name))) }];
+}
+
+// An example must change something: the highest, or the default for what has that already.
+const otherPriority = (name: string): number => (name.startsWith('p10-') ? 5 : 10);
+
+const words = (...all: string[]): string => all.map(quoted).join(' ');
+
+/** A word for a POSIX shell. */
+export const quoted = (text: string): string => (/^[\w./=+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);

@@ -1,0 +1,50 @@
+import type { Spool } from '../spool.ts';
+import type { State } from '../state.ts';
+import type { Entry } from './job-folder.ts';
+import type { LedgerRows } from './ledger-rows.ts';
+import type { Over } from './over.ts';
+import type { Running } from './running.ts';
+import type { Waiting } from './waiting.ts';
+
+/** All that the catalog knows. */
+export type Known = { spool: Spool; running: Running; waiting: Waiting; over: Over; ledger: LedgerRows };
+
+/** How many jobs are in a state at `now` (milliseconds since the epoch). */
+export function countOf({ running, waiting, over, ledger }: Known, state: State, now: number): number {
+  switch (state) {
+    case 'running':
+      return running.items.length;
+    case 'completed':
+      return ledger.count;
+    case 'failed':
+    case 'cancelled':
+    case 'rejected':
+      return over.folders[state].size;
+    default:
+      return waiting.count(state, now);
+  }
+}
+
+/** The files of the jobs in a state that is no runner's and not the ledger's, in no order. */
+export function* filesIn({ waiting, over }: Known, state: Exclude<State, 'running' | 'completed'>, now: number): Generator<Entry> {
+  if (state === 'failed' || state === 'cancelled' || state === 'rejected') return yield* over.folders[state].entries();
+  const { accepted, incoming } = waiting.items(state, now);
+  yield* accepted;
+  yield* incoming;
+}
+
+/** A number that changes with every change in a state's jobs. */
+export function versionOf({ running, waiting, over, ledger }: Known, state: State): number {
+  switch (state) {
+    case 'running':
+      return running.version;
+    case 'completed':
+      return ledger.version;
+    case 'failed':
+    case 'cancelled':
+    case 'rejected':
+      return over.versions[state];
+    default:
+      return waiting.versions[state];
+  }
+}
