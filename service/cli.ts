@@ -1,5 +1,4 @@
 /** The command line: its verbs, and what becomes of an error. */
-import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { errnoOf, messageOf, SpoolError } from '../spool/errors.ts';
 import { addClearLogs } from './commands/clear-logs.ts';
@@ -17,9 +16,11 @@ import { addServe } from './commands/serve.ts';
 import { addShow } from './commands/show.ts';
 import { addStats } from './commands/stats.ts';
 import { addCancel, addRemove, addRetry } from './commands/steer.ts';
+import { addUi } from './commands/ui.ts';
 import { addWait } from './commands/wait.ts';
 import { ConfigError } from './config.ts';
 import { leaveWhenUnread } from './output.ts';
+import { packageVersion } from './version.ts';
 
 const EXIT_CODES = `
 Exit codes:
@@ -44,13 +45,13 @@ function makeProgram(): Command {
   const program = new Command('jobspool')
     .description('Runs background jobs from a spool: a directory whose files are the queue.')
     .option('--dir <folder>', 'the spool (JOBSPOOL_DIR; default ./var/spool)')
-    .version(version(), '-V, --version', 'print the version')
+    .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help, or that of a command')
     .exitOverride()
     .showHelpAfterError('(add --help for the usage and examples)')
     .addHelpText('after', EXIT_CODES);
   program.commandsGroup('Serve:');
-  for (const add of [addServe, addDrain]) add(program);
+  for (const add of [addServe, addUi, addDrain]) add(program);
   program.commandsGroup('Enqueue and run:');
   for (const add of [addRun, addExec]) add(program);
   program.commandsGroup('Look:');
@@ -60,12 +61,6 @@ function makeProgram(): Command {
   program.commandsGroup('Care:');
   for (const add of [addPrune, addClearLogs, addFsck, addDoctor]) add(program);
   return program;
-}
-
-// By the package's own name: the sources and the built package are not equally deep.
-function version(): string {
-  const manifest = createRequire(import.meta.url)('jobspool/package.json') as { version: string };
-  return manifest.version;
 }
 
 // Ends the process: a server or a runner that was started already would keep it alive.

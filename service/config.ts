@@ -3,8 +3,10 @@ import { z } from 'zod';
 import { disk } from '../spool/disk.ts';
 import { durationMs } from '../spool/duration.ts';
 import { messageOf } from '../spool/errors.ts';
+import { MASK } from '../spool/mask.ts';
 import { DEFAULT_POLICY, type Policy } from '../spool/policy.ts';
 import { DEFAULT_DIR } from '../spool/spool.ts';
+import type { Setting } from '../ui/dashboard.ts';
 
 /** The configuration is wrong; the message has a line for each mistake. */
 export class ConfigError extends Error {
@@ -35,6 +37,9 @@ const oneOf = <const T extends string>(...values: T[]) => z.enum(values, { error
 
 const flag = oneOf('1', '0', 'true', 'false', 'yes', 'no').transform((text) => ['1', 'true', 'yes'].includes(text));
 
+// In Basic authentication the name ends at the first colon.
+const userName = z.string().regex(/^[^:]+$/, 'expected a name without a colon');
+
 const UNITS: Record<string, number> = { B: 1, K: 1_024, M: 1_048_576, G: 1_073_741_824, T: 1_099_511_627_776 };
 
 const bytes = z.string().transform((text, context) => {
@@ -59,9 +64,16 @@ export const VARIABLES = {
     default: '',
     means: 'The path under which a proxy serves it.',
   },
-  JOBSPOOL_USER: { read: z.string(), default: 'admin', means: 'The user name of the dashboard.' },
+  JOBSPOOL_USER: { read: userName, default: 'admin', means: 'The user name of the dashboard.' },
   JOBSPOOL_PASSWORD: { read: z.string(), default: '', means: 'Its password. Off loopback a password or a token is required.' },
   JOBSPOOL_TOKEN: { read: z.string(), default: '', means: 'The bearer token of the API.' },
+  JOBSPOOL_VIEWER_USER: { read: userName, default: 'viewer', means: 'The name of a user who may look and change nothing.' },
+  JOBSPOOL_VIEWER_PASSWORD: {
+    read: z.string(),
+    default: '',
+    means: "The password of that user. With a viewer's password or token alone nobody may change anything.",
+  },
+  JOBSPOOL_VIEWER_TOKEN: { read: z.string(), default: '', means: 'A bearer token for programs that may read and change nothing.' },
   JOBSPOOL_AUTH: { read: oneOf('required', 'none'), default: 'required', means: '`none` allows a server off loopback without a password.' },
   JOBSPOOL_READ_ONLY: { read: flag, default: 'no', means: 'The dashboard and the API change nothing.' },
   JOBSPOOL_RETRIES: {
@@ -104,7 +116,14 @@ export const VARIABLES = {
 export type Variable = keyof typeof VARIABLES;
 
 /** Secrets, which may also come from the file that `<name>_FILE` names. */
-export const SECRETS = ['JOBSPOOL_PASSWORD', 'JOBSPOOL_TOKEN'] as const satisfies Variable[];
+export const SECRETS = [
+  'JOBSPOOL_PASSWORD',
+  'JOBSPOOL_TOKEN',
+  'JOBSPOOL_VIEWER_PASSWORD',
+  'JOBSPOOL_VIEWER_TOKEN',
+] as const satisfies Variable[];
+
+const isSecret = (name: string): boolean => (SECRETS as readonly string[]).includes(name);
 
 /** The configuration, checked. Times in milliseconds, sizes in bytes. */
 export type Config = {
@@ -117,6 +136,10 @@ export type Config = {
   user: string;
   password: string | undefined;
   token: string | undefined;
+  viewerUser: string;
+  viewerPassword: string | undefined;
+  viewerToken: string | undefined;
+  auth: 'required' | 'none';
   readOnly: boolean;
   policy: Policy;
   shutdownGraceMs: number;
@@ -139,14 +162,33 @@ export type Environment = Record<string, string | undefined>;
  * ConfigError that names every mistake at once.
  */
 export function readConfig(environment: Environment, cores: number, flags: Environment = {}): Config {
-  const { values, mistakes } = readValues(withSecretFiles({ ...environment, ...defined(flags) }));
+  const { values, mistakes } = readValues(withSecretFiles(inOrder(environment, flags)));
   if (!mistakes.some((mistake) => DECIDES_AUTH.test(mistake))) mistakes.push(...combinedMistakes(values));
   if (mistakes.length > 0) throw new ConfigError(`the configuration is wrong:\n${mistakes.map((line) => `  ${line}`).join('\n')}`);
   return toConfig(values, cores);
 }
 
 // While one of these is wrong, nobody knows whether a password was meant.
-const DECIDES_AUTH = /^JOBSPOOL_(HOST|AUTH|PASSWORD|TOKEN)/;
+const DECIDES_AUTH = /^JOBSPOOL_(HOST|AUTH|(VIEWER_)?(USER|PASSWORD|TOKEN))/;
+
+/**
+ * Every variable with the value that is used and where it comes from, secrets masked. `found`: what an empty default came to. For a configuration that
+ * `readConfig` has taken.
+ */
+export function settingsOf(environment: Environment, flags: Environment = {}, found: Environment = {}): Setting[] {
+  const values = inOrder(environment, flags);
+  return (Object.keys(VARIABLES) as Variable[]).map((name) => {
+    const { default: fallback, means } = VARIABLES[name];
+    if (isSecret(name)) return { name, ...secretSetting(values, name), means };
+    if (!values[name]) return { name, value: fallback || found[name] || '', source: 'default', means };
+    return { name, value: values[name], source: flags[name] ? 'flag' : 'environment', means };
+  });
+}
+
+function secretSetting(values: Environment, name: Variable): Pick<Setting, 'value' | 'source'> {
+  if (values[name]) return { value: MASK, source: 'environment' };
+  return values[`${name}_FILE`] ? { value: MASK, source: 'file' } : { value: '', source: 'default' };
+}
 
 /** Variables that look like ours and are not: spelling mistakes, most likely. */
 export function unknownVariables(environment: Environment): string[] {
@@ -171,10 +213,7 @@ function readValues(environment: { values: Environment; mistakes: string[] }): {
     }
     const result = read.safeParse(text);
     if (result.success) values[name] = result.data;
-    else
-      mistakes.push(
-        `${name}: ${result.error.issues[0]?.message}, got ${SECRETS.includes(name as never) ? 'something else' : JSON.stringify(text)}`,
-      );
+    else mistakes.push(`${name}: ${result.error.issues[0]?.message}, got ${isSecret(name) ? 'something else' : JSON.stringify(text)}`);
   }
   return { values: values as Values, mistakes };
 }
@@ -201,11 +240,20 @@ function withSecretFiles(environment: Environment): { values: Environment; mista
 }
 
 function combinedMistakes(values: Values): string[] {
-  const { JOBSPOOL_HOST: host, JOBSPOOL_PASSWORD: password, JOBSPOOL_TOKEN: token, JOBSPOOL_AUTH: auth } = values;
-  if (isLoopback(host) || password || token || auth === 'none') return [];
-  return [
-    `JOBSPOOL_HOST: "${host}" is not loopback, so a JOBSPOOL_PASSWORD or JOBSPOOL_TOKEN is required; JOBSPOOL_AUTH=none does without, and lets anybody who reaches the port in`,
-  ];
+  const { JOBSPOOL_USER: user, JOBSPOOL_PASSWORD: password, JOBSPOOL_TOKEN: token } = values;
+  const { JOBSPOOL_VIEWER_USER: viewer, JOBSPOOL_VIEWER_PASSWORD: viewerPassword, JOBSPOOL_VIEWER_TOKEN: viewerToken } = values;
+  const { JOBSPOOL_HOST: host, JOBSPOOL_AUTH: auth } = values;
+  const isOpen = !password && !token && !viewerPassword && !viewerToken;
+  const mistakes: string[] = [];
+  if (isOpen && !isLoopback(host) && auth !== 'none')
+    mistakes.push(
+      `JOBSPOOL_HOST: "${host}" is not loopback, so a JOBSPOOL_PASSWORD or JOBSPOOL_TOKEN is required; JOBSPOOL_AUTH=none does without, and lets anybody who reaches the port in`,
+    );
+  // What is the same for both would not say who it is.
+  if (password && viewerPassword && user === viewer)
+    mistakes.push(`JOBSPOOL_VIEWER_USER: expected another name than that of JOBSPOOL_USER, got ${JSON.stringify(viewer)} for both`);
+  if (token && token === viewerToken) mistakes.push('JOBSPOOL_VIEWER_TOKEN: expected another token than JOBSPOOL_TOKEN, got the same');
+  return mistakes;
 }
 
 const isLoopback = (host: string): boolean =>
@@ -222,6 +270,10 @@ function toConfig(values: Values, cores: number): Config {
     user: values.JOBSPOOL_USER,
     password: values.JOBSPOOL_PASSWORD || undefined,
     token: values.JOBSPOOL_TOKEN || undefined,
+    viewerUser: values.JOBSPOOL_VIEWER_USER,
+    viewerPassword: values.JOBSPOOL_VIEWER_PASSWORD || undefined,
+    viewerToken: values.JOBSPOOL_VIEWER_TOKEN || undefined,
+    auth: values.JOBSPOOL_AUTH,
     readOnly: values.JOBSPOOL_READ_ONLY,
     policy: {
       ...DEFAULT_POLICY,
@@ -243,5 +295,8 @@ function toConfig(values: Values, cores: number): Config {
     logLevel: values.JOBSPOOL_LOG_LEVEL,
   };
 }
+
+// A flag that names no value is not given.
+const inOrder = (environment: Environment, flags: Environment): Environment => ({ ...environment, ...defined(flags) });
 
 const defined = (flags: Environment): Environment => Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));

@@ -6,9 +6,9 @@ import { EventLog } from '../jobs/event-log.ts';
 import type { Allowlist } from '../jobs/load-allowlist.ts';
 import type { RunnerSettings, Settlement } from '../jobs/messages.ts';
 import { messageOf } from '../spool/errors.ts';
-import { acquireSlot, hostName, type Lease } from '../spool/lease.ts';
+import { acquireSlot, hostName, type Lease, slots } from '../spool/lease.ts';
 import { Liveness } from '../spool/liveness.ts';
-import { isPaused } from '../spool/marker.ts';
+import { clearDrain, drainRequests, isPaused } from '../spool/marker.ts';
 import { idOf } from '../spool/order.ts';
 import { prune } from '../spool/prune.ts';
 import type { Rescued } from '../spool/rescue.ts';
@@ -234,6 +234,7 @@ export class Dispatcher {
   #lookAfterSlots(): void {
     const clock = performance.now();
     for (const rescued of this.#rescuer.rescueDead(clock, (slot) => this.#pool.owns(slot))) this.#noteRescued(rescued);
+    this.#drainWhatIsAsked();
     const orphans = orphanedRunners(this.#spool, this.#liveness, hostName(), clock);
     if (!this.#stopping) this.#pool.keep(Math.max(0, this.#config.runners - orphans.length));
     const leads = leaderOf(this.#spool, this.#liveness, clock) === this.#lease.slot;
@@ -241,6 +242,14 @@ export class Dispatcher {
     if (leads && !this.#isLeader) this.#scan.forget();
     this.#isLeader = leads;
     this.#hasPeers = hasPeers(this.#spool, this.#lease.slot);
+  }
+
+  #drainWhatIsAsked(): void {
+    for (const slot of drainRequests(this.#spool)) {
+      if (this.#pool.drain(slot)) this.log.info(`${slot} is drained: it finishes what it runs, and another runner takes its place`);
+      // Its runner has ended before it was asked: nobody else would clear the marker away.
+      else if (!slots(this.#spool).includes(slot)) clearDrain(this.#spool, slot);
+    }
   }
 
   async #readWaiting(always: boolean): Promise<void> {

@@ -97,6 +97,17 @@ export class RunnerPool {
     for (const member of this.#members) this.#takeBack(member);
   }
 
+  /** The runner of this slot finishes what it runs and ends, and another takes its place at once. False when it is on its way already. */
+  drain(slot: string): boolean {
+    const member = this.#serving().find((one) => one.slot === slot);
+    if (!member) return false;
+    // A handler that blocks its process does not hear of it before it is done: what it was proposed must not wait for that.
+    this.#takeBack(member);
+    this.#finish(member);
+    this.keep(this.#target);
+    return true;
+  }
+
   /** Every runner finishes what it runs and ends; none is replaced. */
   finishAll(): void {
     clearTimeout(this.#restart);

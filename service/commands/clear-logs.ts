@@ -1,7 +1,6 @@
-import path from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
-import { prune } from '../../spool/prune.ts';
+import { clearLogs } from '../../spool/clear-logs.ts';
 import type { Spool } from '../../spool/spool.ts';
 import { print } from '../output.ts';
 import { EXIT, usage } from './exit.ts';
@@ -29,7 +28,7 @@ Examples:
         process.exitCode = EXIT.failed;
         return;
       }
-      print(await clearLogs(spool));
+      print(await clearAndLog(spool));
     });
 }
 
@@ -43,32 +42,12 @@ async function isConfirmed(question: string): Promise<boolean> {
   }
 }
 
-async function clearLogs(spool: Spool): Promise<string> {
-  const { ERRORS_FILE, EVENTS_FILE, EventLog } = await import('../../jobs/event-log.ts');
-  const rotated = [EVENTS_FILE, ERRORS_FILE].flatMap((name) => rotatedOf(spool, name));
-  for (const name of rotated) spool.disk.remove(path.join(spool.logs, name));
-  for (const name of [EVENTS_FILE, ERRORS_FILE]) empty(spool, path.join(spool.logs, name));
-  const now = Date.now();
-  // Prune knows which jobs are live. It keeps all else.
-  const { logs } = prune(spool, { keepCompletedMs: now, keepFailedMs: now, keepLogsMs: 0 }, now);
-  const text = `logs cleared by hand: the service logs, ${rotated.length} rotated files, ${logs} logs of finished jobs`;
+async function clearAndLog(spool: Spool): Promise<string> {
+  const { EventLog } = await import('../../jobs/event-log.ts');
+  const { rotated, jobLogs } = clearLogs(spool);
+  const text = `logs cleared by hand: the service logs, ${rotated} rotated files, ${jobLogs} logs of finished jobs`;
   const log = new EventLog(spool);
-  log.info(text, { rotated: rotated.length, logs });
+  log.info(text, { rotated, logs: jobLogs });
   log.close();
   return text;
-}
-
-function rotatedOf(spool: Spool, name: string): string[] {
-  const stem = `${path.parse(name).name}.`;
-  return spool.disk
-    .names(spool.logs)
-    .filter((file) => file !== name && file.startsWith(stem) && /\.\d{4}-\d{2}-\d{2}(\.\d+)?\.log$/.test(file));
-}
-
-// Emptied in place: whoever has it open goes on appending to the same file.
-function empty(spool: Spool, file: string): void {
-  if (!spool.disk.exists(file)) return;
-  const fd = spool.disk.openAppend(file);
-  spool.disk.truncate(fd, 0);
-  spool.disk.close(fd);
 }

@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { parseJobName, parseRequestName } from '../../spool/filename.ts';
+import { parseJobName } from '../../spool/filename.ts';
+import { type Filter, matches, matchesId, matchesState, needsContent, parseFilter } from '../../spool/filter.ts';
 import { compareDue, compareJobs } from '../../spool/order.ts';
-import { completedLines, type JobStatus, type Place, places, statusAt, statusOfLine } from '../../spool/query.ts';
+import { completedLines, idOfPlace, type JobStatus, type Place, places, statusAt, statusOfLine } from '../../spool/query.ts';
 import type { Spool } from '../../spool/spool.ts';
 import type { State } from '../../spool/state.ts';
-import { type Filter, matches, matchesId, matchesState, needsContent, parseFilter } from '../filter.ts';
 import { oneLine, print, printJson, stateInColour, table } from '../output.ts';
 import { usage } from './exit.ts';
 import { existingSpool } from './settings.ts';
@@ -26,7 +26,8 @@ export function addLs(program: Command): void {
 Running jobs come first, then those that are due in the order in which they run, those that wait for their time, and
 those that are over, newest first.
 
-Filter: state:failed,retrying  class:Name  method:name  id:prefix*  error:text  retried:yes  since:24h  free text
+Filter: state:failed,retrying  class:Name  method:name  id:prefix*  error:text  params:text  retried:yes  since:24h
+until:1h  free text
 Values after commas are alternatives. A phrase goes in double quotes, also for the shell: 'error:"no such file"'.
 
 Examples:
@@ -130,11 +131,6 @@ function* finishedFiles(spool: Spool, filter: Filter): Generator<{ place: Place;
 function endOf(spool: Spool, { state, name, file }: Place): number {
   const written = state === 'rejected' ? spool.disk.facts(spool.reason(name)) : undefined;
   return (written ?? spool.disk.facts(file))?.mtimeMs ?? 0;
-}
-
-function idOfPlace({ name }: Place): string {
-  const parsed = parseRequestName(name);
-  return (parsed.kind === 'request' ? parsed.id : undefined) ?? name.replace(/\.json$/, '');
 }
 
 function printTable({ jobs, total }: Listed): void {

@@ -5,7 +5,8 @@ import { disk } from '../../spool/disk.ts';
 import { SpoolError } from '../../spool/errors.ts';
 import { layout } from '../../spool/layout.ts';
 import { openSpool, type Spool } from '../../spool/spool.ts';
-import { type Config, type Environment, readConfig, SECRETS, VARIABLES, type Variable } from '../config.ts';
+import type { Setting } from '../../ui/dashboard.ts';
+import { type Config, type Environment, readConfig, SECRETS, settingsOf, VARIABLES, type Variable } from '../config.ts';
 
 /** Variables that only a server needs. */
 const OF_SERVER = [
@@ -13,14 +14,26 @@ const OF_SERVER = [
   'JOBSPOOL_PORT',
   'JOBSPOOL_BASE_PATH',
   'JOBSPOOL_USER',
+  'JOBSPOOL_VIEWER_USER',
   'JOBSPOOL_AUTH',
   'JOBSPOOL_READ_ONLY',
+] as const satisfies Variable[];
+/** Variables that only who runs jobs needs. */
+const OF_DISPATCHER = [
+  'JOBSPOOL_RUNNERS',
+  'JOBSPOOL_SHUTDOWN_GRACE',
+  'JOBSPOOL_KILL_GRACE',
+  'JOBSPOOL_SCAN',
+  'JOBSPOOL_WATCH',
+  'JOBSPOOL_KEEP_COMPLETED',
+  'JOBSPOOL_KEEP_FAILED',
+  'JOBSPOOL_KEEP_LOGS',
 ] as const satisfies Variable[];
 // Flags are in the process table for everybody to read, and --dir belongs to all commands.
 const NO_FLAG: readonly string[] = [...SECRETS, 'JOBSPOOL_DIR'];
 
-/** Which variables a command takes as flags: none but `--dir`, those of a dispatcher, or those of a server too. */
-export type Reach = 'spool' | 'dispatcher' | 'server';
+/** Which variables a command takes as flags: none but `--dir`, those of a dispatcher, those of a dashboard, or both. */
+export type Reach = 'spool' | 'dispatcher' | 'dashboard' | 'server';
 
 /** Adds a flag for each variable that a dispatcher, or a server, understands: `--runners` is `JOBSPOOL_RUNNERS`. */
 export function addFlags(command: Command, reach: Reach): Command {
@@ -34,13 +47,15 @@ export function addFlags(command: Command, reach: Reach): Command {
 
 /** The configuration for a command. Throws ConfigError that names every mistake. */
 export function configOf(command: Command, reach: Reach = 'spool'): Config {
-  const options: Record<string, string | undefined> = command.optsWithGlobals();
-  const flags: Environment = { JOBSPOOL_DIR: options.dir };
-  for (const variable of flagsOf(reach)) flags[variable] = options[camelCase(flagName(variable))];
+  const flags = givenFlags(command, reach);
   // What listens nowhere needs no password for it.
-  if (reach !== 'server') flags.JOBSPOOL_HOST = VARIABLES.JOBSPOOL_HOST.default;
+  if (reach === 'spool' || reach === 'dispatcher') flags.JOBSPOOL_HOST = VARIABLES.JOBSPOOL_HOST.default;
   return readConfig(process.env, os.availableParallelism(), flags);
 }
+
+/** Every variable with its value and where that comes from, for a command whose configuration has been read. `found`: what empty defaults came to. */
+export const settingsFor = (command: Command, reach: Reach, found: Environment): Setting[] =>
+  settingsOf(process.env, givenFlags(command, reach), found);
 
 /** The spool of a command that reads or steers. It must be there: a mistyped folder is not to become an empty spool. */
 export function existingSpool(command: Command): Spool {
@@ -53,10 +68,17 @@ export function existingSpool(command: Command): Spool {
   );
 }
 
+function givenFlags(command: Command, reach: Reach): Environment {
+  const options: Record<string, string | undefined> = command.optsWithGlobals();
+  const flags: Environment = { JOBSPOOL_DIR: options.dir };
+  for (const variable of flagsOf(reach)) flags[variable] = options[camelCase(flagName(variable))];
+  return flags;
+}
+
 function flagsOf(reach: Reach): Variable[] {
   if (reach === 'spool') return [];
-  const all = (Object.keys(VARIABLES) as Variable[]).filter((variable) => !NO_FLAG.includes(variable));
-  return reach === 'server' ? all : all.filter((variable) => !(OF_SERVER as readonly string[]).includes(variable));
+  const leftOut: readonly string[] = { dispatcher: OF_SERVER, dashboard: OF_DISPATCHER, server: [] }[reach];
+  return (Object.keys(VARIABLES) as Variable[]).filter((variable) => !NO_FLAG.includes(variable) && !leftOut.includes(variable));
 }
 
 const flagName = (variable: Variable): string => variable.slice('JOBSPOOL_'.length).toLowerCase().replaceAll('_', '-');

@@ -1,10 +1,10 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import type { Attempt } from '../../spool/attempt.ts';
+import { shellCommands } from '../../spool/by-hand.ts';
 import { formatDuration } from '../../spool/duration.ts';
-import { type JobStatus, jobStatus, locate, type Place } from '../../spool/query.ts';
+import { type JobStatus, jobStatus, locate } from '../../spool/query.ts';
 import type { Spool } from '../../spool/spool.ts';
-import { allows } from '../../spool/state.ts';
 import { colour, oneLine, print, printJson } from '../output.ts';
 import { unknownJob } from './exit.ts';
 import { existingSpool } from './settings.ts';
@@ -114,19 +114,7 @@ function attemptOf({ number, outcome, startedAt, finishedAt, runner, error }: At
 function commandLines(spool: Spool, status: JobStatus): string[] {
   const place = locate(spool, status.id);
   const commands = place ? shellCommands(spool, status, place) : [];
-  return commands.length === 0 ? [] : ['', colour('bold', 'by hand'), ...commands.map(([what, how]) => `  ${what.padEnd(9)} ${how}`)];
+  return commands.length === 0
+    ? []
+    : ['', colour('bold', 'by hand'), ...commands.map(({ does, command }) => `  ${does.padEnd(9)} ${command}`)];
 }
-
-function shellCommands(spool: Spool, { id, state }: JobStatus, { file, name }: Place): [string, string][] {
-  const commands: [string, string][] = [];
-  if (state === 'failed' || state === 'cancelled' || state === 'rejected') {
-    commands.push(['run again', `mv ${quoted(file)} ${quoted(`${spool.incoming}/`)}`]);
-  }
-  if (allows(state, 'cancel')) commands.push(['cancel', `touch ${quoted(spool.cancelMarker(id))}`]);
-  if (allows(state, 'remove'))
-    commands.push(['delete', `rm ${quoted(file)}${state === 'rejected' ? ` ${quoted(spool.reason(name))}` : ''}`]);
-  return commands;
-}
-
-/** A word for a POSIX shell. */
-const quoted = (text: string): string => (/^[\w./=+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);

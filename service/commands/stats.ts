@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { formatDuration } from '../../spool/duration.ts';
 import { parseJobName } from '../../spool/filename.ts';
-import { holderOfSlot, slots } from '../../spool/lease.ts';
 import { Liveness } from '../../spool/liveness.ts';
 import { isPaused } from '../../spool/marker.ts';
 import { countByState, places } from '../../spool/query.ts';
+import { slotViews } from '../../spool/slots.ts';
 import type { Spool } from '../../spool/spool.ts';
 import { STATES, type State } from '../../spool/state.ts';
 import { colour, print, printJson, stateInColour } from '../output.ts';
@@ -38,20 +38,15 @@ export function addStats(program: Command): void {
 }
 
 function statsOf(spool: Spool, staleMs: number, now: number): Stats {
-  const liveness = new Liveness(spool, staleMs);
-  const all = slots(spool).map((slot) => ({
-    slot,
-    kind: holderOfSlot(spool, slot)?.kind,
-    isAlive: liveness.of(slot, performance.now()) === 'alive',
-  }));
-  const alive = (kind: 'dispatcher' | 'runner') => all.filter((one) => one.isAlive && one.kind === kind).map(({ slot }) => slot);
+  const all = slotViews(spool, new Liveness(spool, staleMs), now);
+  const alive = (kind: 'dispatcher' | 'runner') => all.filter((one) => one.life === 'alive' && one.kind === kind).map(({ slot }) => slot);
   return {
     counts: countByState(spool, now),
     oldestPendingMs: oldestPendingMs(spool, now),
     paused: isPaused(spool),
     dispatchers: alive('dispatcher'),
     runners: alive('runner'),
-    deadSlots: all.filter(({ isAlive }) => !isAlive).map(({ slot }) => slot),
+    deadSlots: all.filter(({ life }) => life !== 'alive').map(({ slot }) => slot),
     freeBytes: spool.disk.freeBytes(spool.root),
   };
 }

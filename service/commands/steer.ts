@@ -1,13 +1,10 @@
 import type { Command } from 'commander';
 import type { EventLog } from '../../jobs/event-log.ts';
 import { jobFields } from '../../jobs/log-move.ts';
-import { cancelWaiting } from '../../spool/cancel.ts';
 import { Liveness } from '../../spool/liveness.ts';
-import { clearCancel, requestCancel } from '../../spool/marker.ts';
-import { jobStatus, locate } from '../../spool/query.ts';
 import type { Spool } from '../../spool/spool.ts';
 import { allows } from '../../spool/state.ts';
-import { remove, retry, type Steered } from '../../spool/steer.ts';
+import { cancel, type Refused, refusal, remove, retry, runNow, type Steered } from '../../spool/steer.ts';
 import { print } from '../output.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import { ASSUMED_STALE_MS, isServed } from './served.ts';
@@ -31,7 +28,7 @@ Examples:
   $ jobspool cancel report-2026
   $ jobspool ls state:pending class:Report --limit 0 --json | jq -r .id | xargs jobspool cancel`,
     )
-    .action((ids: string[], _flags, command: Command) => forEach(command, ids, cancel));
+    .action((ids: string[], _flags, command: Command) => forEach(command, ids, cancelOne));
 }
 
 /** `retry`. */
@@ -49,7 +46,9 @@ Examples:
   $ jobspool ls state:failed since:1h --limit 0 --json | jq -r .id | xargs jobspool retry`,
     )
     .action((ids: string[], _flags, command: Command) =>
-      forEach(command, ids, (spool, id) => said(id, retry(spool, id), 'retried', 'retry', (from) => `it was ${from} and will run again`)),
+      forEach(command, ids, (spool, id) =>
+        said(id, retryOrRunNow(spool, id), 'retried', 'retry', (from) => `it was ${from} and will run again`),
+      ),
     );
 }
 
@@ -92,34 +91,28 @@ async function forEach(command: Command, ids: string[], act: (spool: Spool, id: 
 }
 
 function said(id: string, steered: Steered, done: string, verb: string, details: (from: string) => string): Said {
-  switch (steered.kind) {
-    case 'done':
-      return { code: EXIT.ok, text: `${id} ${done}: ${details(steered.from)}` };
-    case 'unknown':
-      return unknown(verb, id);
-    case 'conflict':
-      return { code: EXIT.conflict, text: `${verb} ${id}: it is ${steered.state}, which does not allow it; nothing was changed` };
-  }
+  if (steered.kind !== 'done') return refused(verb, id, steered);
+  return { code: EXIT.ok, text: `${id} ${done}: ${details(steered.from)}` };
 }
 
-const unknown = (verb: string, id: string): Said => ({
-  code: EXIT.notFound,
-  text: `${verb} ${id}: no job of that id is known; nothing was changed`,
-});
+function refused(verb: string, id: string, why: Refused): Said {
+  const code = why.kind === 'unknown' ? EXIT.notFound : EXIT.conflict;
+  return { code, text: `${verb} ${id}: ${refusal(why)}; nothing was changed` };
+}
 
-function cancel(spool: Spool, id: string, log: EventLog): Said {
-  const state = jobStatus(spool, id)?.state;
-  if (!state) return unknown('cancel', id);
-  if (!allows(state, 'cancel')) return { code: EXIT.conflict, text: `cancel ${id}: it is ${state} already; nothing was changed` };
-  // The marker first: should a runner claim the job in this moment, it sees that.
-  requestCancel(spool, id);
-  const place = locate(spool, id);
-  const job = place && cancelWaiting(spool, place.name);
-  if (job) log.event('cancelled', jobFields(job), 'cancelled before it ran');
-  // A dispatcher that saw the marker may have been faster.
-  else if (place?.state !== 'cancelled') return { code: EXIT.ok, text: `${id} cancellation asked for: ${whoCancels(spool, place?.slot)}` };
-  clearCancel(spool, id);
-  return { code: EXIT.ok, text: `${id} cancelled: it was ${state}` };
+// Waiting jobs are retried by running them now.
+function retryOrRunNow(spool: Spool, id: string): Steered {
+  const retried = retry(spool, id);
+  const waits = retried.kind === 'conflict' && allows(retried.state, 'run-now');
+  return waits ? runNow(spool, id) : retried;
+}
+
+function cancelOne(spool: Spool, id: string, log: EventLog): Said {
+  const cancelled = cancel(spool, id);
+  if (cancelled.kind === 'asked') return { code: EXIT.ok, text: `${id} cancellation asked for: ${whoCancels(spool, cancelled.slot)}` };
+  if (cancelled.kind !== 'cancelled') return refused('cancel', id, cancelled);
+  if (cancelled.job) log.event('cancelled', jobFields(cancelled.job), 'cancelled before it ran');
+  return { code: EXIT.ok, text: `${id} cancelled: it was ${cancelled.from}` };
 }
 
 /** `slot`: where the job runs, if it does. */

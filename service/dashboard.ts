@@ -1,0 +1,92 @@
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
+import { EventLog } from '../jobs/event-log.ts';
+import { loadAllowlist } from '../jobs/load-allowlist.ts';
+import { Catalog } from '../spool/catalog.ts';
+import { messageOf } from '../spool/errors.ts';
+import { openSpool } from '../spool/spool.ts';
+import { makeApp } from '../ui/app.ts';
+import type { Journal, Setting } from '../ui/dashboard.ts';
+import { allowedClasses } from './allowed-classes.ts';
+import type { Config } from './config.ts';
+import { listen } from './listen.ts';
+import { packageVersion } from './version.ts';
+
+/** What a dashboard shows and how; plain data, which may go to another thread. `allowlist` is the file. */
+export type DashboardPlan = { config: Config; settings: Setting[]; allowlist: string };
+
+/** The process around it. */
+export type Surroundings = {
+  /** Gets every log line, as NDJSON with a newline. */
+  onLine(line: string): void;
+  /** Why work would not be taken now. */
+  readiness(): Promise<string[]>;
+};
+
+/** `close` ends the streams of open pages, then waits up to 3 s for answers that are under way. */
+export type RunningDashboard = { port: number; log: EventLog; close(): Promise<void> };
+
+const CLOSE_MS = 3_000;
+
+/** Serves the dashboard and the API in this thread, over a spool that it only reads and steers. Rejects with ConfigError when the port is taken. */
+export async function startDashboard(plan: DashboardPlan, { onLine, readiness }: Surroundings): Promise<RunningDashboard> {
+  const { config, settings } = plan;
+  const spool = openSpool(config.dir, { durability: config.durability });
+  const allowlist = await loadAllowlist(plan.allowlist);
+  const log = new EventLog(spool, { level: config.logLevel, onLine });
+  const catalog = new Catalog(spool);
+  const stopping = new AbortController();
+  const app = makeApp({
+    spool,
+    catalog,
+    log: journalOf(log),
+    credentials: config,
+    basePath: config.basePath,
+    readOnly: config.readOnly,
+    version: packageVersion(),
+    refusal: (request) => {
+      const checked = allowlist.check(request);
+      return checked.ok ? undefined : checked.reason;
+    },
+    policyOf: (request) => allowlist.policyOf(request, config.policy),
+    allowlist: allowedClasses(allowlist.classes),
+    settings,
+    minFreeBytes: config.minFreeBytes,
+    staleMs: config.staleMs,
+    readiness,
+    stopping: stopping.signal,
+  });
+  const server = await listen(app, config.host, config.port);
+  void readAhead(catalog, log, stopping.signal);
+  return {
+    port: server.port,
+    log,
+    close: async () => {
+      stopping.abort();
+      await server.close(CLOSE_MS);
+      log.close();
+    },
+  };
+}
+
+function journalOf(log: EventLog): Journal {
+  return {
+    info: (text, fields) => log.info(text, fields),
+    warn: (text, fields) => log.warn(text, fields),
+    error: (text, fields) => log.error(text, fields),
+    cancelled: (job) => log.event('cancelled', job, 'cancelled before it ran'),
+  };
+}
+
+// Whoever opens the first page is not to wait for the reading of a large spool, or see only a part of it.
+async function readAhead(catalog: Catalog, log: EventLog, stopping: AbortSignal): Promise<void> {
+  try {
+    do {
+      await catalog.refresh(0);
+      await yieldToOthers();
+    } while (!stopping.aborted && isUnread(catalog));
+  } catch (error) {
+    log.warn(`read the spool for the dashboard: ${messageOf(error)}; the next page that is opened tries again`, { err: error });
+  }
+}
+
+const isUnread = ({ unread }: Catalog): boolean => unread.ledgerBytes > 0 || unread.files > 0;

@@ -1,0 +1,38 @@
+import { type ServerType, serve } from '@hono/node-server';
+import type { Hono } from 'hono';
+import type { Env } from '../ui/dashboard.ts';
+import { ConfigError } from './config.ts';
+
+export type Listening = {
+  port: number;
+  /** Takes no new connection, and resolves when answers that are under way are sent, or after `graceMs`. */
+  close(graceMs: number): Promise<void>;
+};
+
+/** Listens, and resolves with the port. Rejects with ConfigError when the address cannot be had. */
+export function listen(app: Hono<Env>, hostname: string, port: number): Promise<Listening> {
+  return new Promise((resolve, reject) => {
+    const server: ServerType = serve({ fetch: app.fetch, hostname, port }, (address) => {
+      resolve({ port: address.port, close: (graceMs) => close(server, graceMs) });
+    });
+    // Not `once`: a connection that cannot be accepted (no descriptor is left) must not end the server.
+    server.on('error', (error) => {
+      reject(new ConfigError(`listen on ${hostname}:${port}: ${error.message}; choose another with JOBSPOOL_HOST and JOBSPOOL_PORT`));
+    });
+  });
+}
+
+function close(server: ServerType, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    // A connection that a browser keeps open for its next request would hold the server up for ever.
+    const closeIdle = () => ('closeIdleConnections' in server ? server.closeIdleConnections() : undefined);
+    const sweeping = setInterval(closeIdle, 50);
+    const deadline = setTimeout(() => ('closeAllConnections' in server ? server.closeAllConnections() : undefined), graceMs);
+    server.close(() => {
+      clearInterval(sweeping);
+      clearTimeout(deadline);
+      resolve();
+    });
+    closeIdle();
+  });
+}
