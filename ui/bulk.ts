@@ -1,0 +1,178 @@
+/**
+ * One action on many jobs, as of a moment: those that had moved on by then, or move on meanwhile, are left alone and counted; those that came
+ * later are not touched. What the dashboard and the API share.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Match } from '../spool/catalog.ts';
+import type { Filter } from '../spool/filter.ts';
+import { maskJob } from '../spool/mask.ts';
+import type { JobStatus } from '../spool/query.ts';
+import { STATES, type State } from '../spool/state.ts';
+import type { Dashboard } from './dashboard.ts';
+import { type Act, isDone, maySteer, type SteerAction, steerAt } from './steering.ts';
+import { figure } from './views/figures.ts';
+
+/** A job that was picked, and the state in which it was seen; undefined: whatever it is in. */
+export type Picked = { id: string; seen: State | undefined };
+
+/** Which jobs: those picked, or all that match a filter. */
+export type Selection = { kind: 'picked'; jobs: readonly Picked[] } | { kind: 'filter'; filter: Filter };
+
+/** What is to be done. `asOf` in milliseconds since the epoch; `expected`: how many it was to be, as whoever ordered it was told. */
+export type BulkOrder = {
+  action: SteerAction;
+  priority: number | undefined;
+  selection: Selection;
+  asOf: number;
+  expected: number;
+  who: string;
+};
+
+/** What it would be done to. `picked`: those of the picked jobs, as they are now. `leftOut`: picked jobs that it cannot be done to, by the reason. */
+export type BulkPlan = { count: number; byState: Partial<Record<State, number>>; picked: Picked[]; leftOut: Skipped };
+
+/** How many jobs were skipped, by the reason in a few words. */
+export type Skipped = Map<string, number>;
+
+/** How far it is. `done` and `skipped` add up to `expected` in the end. */
+export type BulkProgress = { done: number; skipped: Skipped };
+
+/** So many are done while the request that asks for it waits; more go on in the background. */
+export const AT_ONCE = 200;
+
+/** Finds out how many jobs an order would be about, and changes nothing. */
+export async function planBulk(
+  dashboard: Dashboard,
+  { action, selection, asOf }: Pick<BulkOrder, 'action' | 'selection' | 'asOf'>,
+): Promise<BulkPlan> {
+  const { targets, skipped } = await targetsOf(dashboard, action, selection, asOf);
+  const byState: BulkPlan['byState'] = {};
+  for (const { job } of targets) byState[job.state] = (byState[job.state] ?? 0) + 1;
+  const picked = selection.kind === 'picked' ? targets.map(({ job }) => ({ id: job.id, seen: job.state })) : [];
+  return { count: targets.length, byState, picked, leftOut: skipped };
+}
+
+/** Carries an order out, in portions that leave the process room for other work. `progress` is kept up to date meanwhile; an aborted `signal` ends it before the next job. */
+export async function runBulk(dashboard: Dashboard, order: BulkOrder, progress: BulkProgress, signal?: AbortSignal): Promise<BulkProgress> {
+  const { action, selection, asOf, expected, who, priority } = order;
+  const { targets, skipped } = await targetsOf(dashboard, action, selection, asOf);
+  for (const [reason, count] of skipped) skip(progress, reason, count);
+  const gone = expected - targets.length - sum(skipped);
+  if (gone > 0) skip(progress, MOVED, gone);
+  const turn = turns();
+  for (const match of targets) {
+    if (signal?.aborted) break;
+    const act = steerAt(dashboard, action, match, who, { priority, only: true });
+    if (isDone(act)) progress.done += 1;
+    else skip(progress, await reasonOf(dashboard, match.job.id, act, progress), 1);
+    await turn();
+  }
+  await dashboard.catalog.refresh(0);
+  return progress;
+}
+
+/** `retried 498 · skipped 2 (already running)`. */
+export function progressText(action: SteerAction, { done, skipped }: BulkProgress): string {
+  const reasons = [...skipped].map(([reason, count]) => (skipped.size > 1 ? `${count} ${reason}` : reason));
+  return [`${DONE[action]} ${figure(done)}`, ...(skipped.size > 0 ? [`skipped ${figure(sum(skipped))} (${reasons.join(', ')})`] : [])].join(
+    ' · ',
+  );
+}
+
+const DONE: Record<SteerAction, string> = {
+  cancel: 'Cancelled',
+  retry: 'Retried',
+  'run-now': 'Made due',
+  delete: 'Deleted',
+  priority: 'Changed the priority of',
+};
+
+export const sum = (skipped: Skipped): number => [...skipped.values()].reduce((total, count) => total + count, 0);
+
+const MOVED = 'had moved on';
+
+type Targets = { targets: Match[]; skipped: Skipped };
+
+// All are found before the first is touched: what is done to one changes what would be found after it.
+function targetsOf(dashboard: Dashboard, action: SteerAction, selection: Selection, asOf: number): Promise<Targets> {
+  return selection.kind === 'picked'
+    ? pickedTargets(dashboard, action, selection.jobs, asOf)
+    : filterTargets(dashboard, action, selection.filter, asOf);
+}
+
+async function pickedTargets({ catalog }: Dashboard, action: SteerAction, picked: readonly Picked[], asOf: number): Promise<Targets> {
+  const progress: BulkProgress = { done: 0, skipped: new Map() };
+  const targets: Match[] = [];
+  for (const { id, seen } of picked) {
+    const match = await catalog.find(id, Date.now());
+    const reason = leftOutBecause(match?.job, action, seen, asOf);
+    if (match && reason === undefined) targets.push(light(match));
+    else skip(progress, reason ?? 'no longer known', 1);
+  }
+  return { targets, skipped: progress.skipped };
+}
+
+function leftOutBecause(job: JobStatus | undefined, action: SteerAction, seen: State | undefined, asOf: number): string | undefined {
+  if (!job) return 'no longer known';
+  if (seen !== undefined && job.state !== seen) return `already ${job.state}`;
+  if (!maySteer(job.state, action)) return job.state;
+  // It was retried since, and has failed again: that is not what was seen.
+  return job.finishedAt !== undefined && Date.parse(job.finishedAt) > asOf ? `${job.state} again` : undefined;
+}
+
+async function filterTargets({ catalog }: Dashboard, action: SteerAction, filter: Filter, asOf: number): Promise<Targets> {
+  const targets: Match[] = [];
+  const states = (filter.states.length > 0 ? filter.states : STATES).filter((state) => maySteer(state, action));
+  if (states.length === 0) return { targets, skipped: new Map() };
+  await catalog.refresh(0);
+  for await (const match of catalog.matching({ ...filter, states }, asOf, maskJob)) targets.push(light(match));
+  return { targets, skipped: new Map() };
+}
+
+// Fifty thousand of them are held at once: without what a job carries.
+function light({ job, place }: Match): Match {
+  const { id, state, class: name, method, priority, runAt } = job;
+  return {
+    place,
+    job: {
+      id,
+      state,
+      priority,
+      runAt,
+      attempts: [],
+      ...(name === undefined ? {} : { class: name }),
+      ...(method === undefined ? {} : { method }),
+    },
+  };
+}
+
+function skip({ skipped }: BulkProgress, reason: string, count: number): void {
+  skipped.set(reason, (skipped.get(reason) ?? 0) + count);
+}
+
+/** Of so many it is found out where they went; of the others it is enough that they did. */
+const MAX_ASKED = 100;
+
+async function reasonOf(
+  { catalog }: Dashboard,
+  id: string,
+  act: Exclude<Act, { kind: 'done' }>,
+  { skipped }: BulkProgress,
+): Promise<string> {
+  if (act.kind === 'conflict') return `already ${act.state}`;
+  if (act.kind === 'taken') return 'another job has the file name already';
+  const found = sum(skipped) < MAX_ASKED ? await catalog.find(id, Date.now()) : undefined;
+  return found ? `already ${found.job.state}` : MOVED;
+}
+
+/** Milliseconds after which others have their turn. */
+const SLICE_MS = 8;
+
+function turns(): () => Promise<void> {
+  let until = performance.now() + SLICE_MS;
+  return async () => {
+    if (performance.now() < until) return;
+    await nextTurn(undefined, { ref: false });
+    until = performance.now() + SLICE_MS;
+  };
+}

@@ -1,0 +1,143 @@
+/** Enqueues a job from outside: what the form and the API share. What it lets pass, a dispatcher accepts. */
+import { z } from 'zod';
+import { durationMs } from '../spool/duration.ts';
+import { SpoolError } from '../spool/errors.ts';
+import { DEFAULT_PRIORITY, ID_RULE, isId, MAX_PRIORITY, MAX_RUN_AT, MIN_RUN_AT, parseRunAt } from '../spool/filename.ts';
+import { MAX_DEPTH, parseRequest, RequestPolicy, sentence } from '../spool/request.ts';
+import { isFinal } from '../spool/state.ts';
+import { submit } from '../spool/submit.ts';
+import type { Dashboard } from './dashboard.ts';
+
+/** A job to enqueue. `runAt` without an offset is UTC. */
+export const Enqueueing = z.strictObject({
+  class: z.string().min(1).max(200).describe('A class on the allow-list.'),
+  method: z.string().min(1).max(200).default('handle').describe('One of its allowed methods.'),
+  params: z
+    .union([z.array(z.unknown()), z.record(z.string(), z.unknown())])
+    .default([])
+    .describe('An array is passed as positional arguments, an object as one argument.'),
+  priority: z.int().min(1).max(MAX_PRIORITY).default(DEFAULT_PRIORITY).describe('Higher runs first.'),
+  delay: z
+    .union([z.number().nonnegative(), z.string()])
+    .refine((value) => durationMs(value) !== undefined, { error: 'expected a number of seconds or a text such as 500ms, 5s, 2m, 1h or 7d' })
+    .optional()
+    .describe('Run this long after now: a number of seconds, or a text such as 5m. Not together with runAt.'),
+  runAt: z
+    .string()
+    .refine((text) => momentOf(text) !== undefined, { error: 'expected a time such as 2026-11-22T10:15:00Z, in the years 0 to 9999' })
+    .optional()
+    .describe('Run at this time, ISO 8601; UTC where it has no offset.'),
+  id: z.string().refine(isId, { error: ID_RULE }).optional().describe("The job's id; made for it when left out."),
+  ...RequestPolicy.shape,
+});
+
+export type Enqueueing = z.infer<typeof Enqueueing>;
+
+/** What is wrong with one field, in a sentence. `field` is `''` where it is none or several. */
+export type Mistake = { field: string; text: string };
+
+/** What became of it. `invalid`: nothing was written. `conflict`: a job of that id waits or runs already. */
+export type Enqueued =
+  | { kind: 'done'; id: string }
+  | { kind: 'invalid'; mistakes: Mistake[] }
+  | { kind: 'conflict'; id: string; text: string };
+
+/** Checks a job as the spool would, and submits it. `who` is for the log; `now` in milliseconds since the epoch. */
+export async function enqueue(dashboard: Dashboard, given: unknown, who: string, now = Date.now()): Promise<Enqueued> {
+  const checked = check(dashboard, given);
+  if ('mistakes' in checked) return { kind: 'invalid', mistakes: checked.mistakes };
+  const { job } = checked;
+  if (job.id !== undefined && (await isLive(dashboard, job.id, now))) return conflict(job.id);
+  const { runAt, params, ...rest } = job;
+  const at = runAt === undefined ? {} : { at: new Date(momentOf(runAt) as number) };
+  try {
+    const [id = ''] = await submit(dashboard.spool, [{ ...definedOf(rest), class: job.class, params, ...at }], now);
+    dashboard.log.info('enqueued in the dashboard or by the API', { id, class: job.class, method: job.method, who });
+    await dashboard.catalog.refresh(0);
+    return { kind: 'done', id };
+  } catch (error) {
+    return refused(error, job.id);
+  }
+}
+
+/** Milliseconds since the epoch from a time as people and programs write it, UTC where it has no offset; undefined for any other text. */
+export function momentOf(text: string): number | undefined {
+  const stamp = parseRunAt(text.trim());
+  if (typeof stamp === 'number') return stamp;
+  const match = ISO.exec(text.trim());
+  if (!match) return undefined;
+  const [, date = '', minutes = '00:00', seconds = '', offset = 'Z'] = match;
+  // 31 February would be taken for 3 March.
+  const day = Date.parse(`${date}T00:00:00Z`);
+  if (Number.isNaN(day) || !new Date(day).toISOString().startsWith(date)) return undefined;
+  const ms = Date.parse(`${date}T${minutes}${seconds}${offset.toUpperCase().replace(/^([+-]\d\d):?(\d\d)$/, '$1:$2')}`);
+  return ms >= MIN_RUN_AT && ms <= MAX_RUN_AT ? ms : undefined;
+}
+
+const ISO = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2}(?:\.\d{1,9})?)?)?\s*(Z|[+-]\d{2}:?\d{2})?$/i;
+
+function check(dashboard: Dashboard, given: unknown): { job: Enqueueing } | { mistakes: Mistake[] } {
+  if (isNestedDeeper(given, MAX_DEPTH)) return mistake('params', `params: expected at most ${MAX_DEPTH} levels of nesting, got more`);
+  const result = Enqueueing.safeParse(given);
+  if (!result.success) return { mistakes: result.error.issues.map((issue) => ({ field: fieldOf(issue), text: sentence(issue, given) })) };
+  const job = result.data;
+  // As in the spool: zod would lose a key "__proto__".
+  if (typeof given === 'object' && given !== null && 'params' in given) job.params = given.params as Enqueueing['params'];
+  if (job.delay !== undefined && job.runAt !== undefined) return mistake('delay', 'delay: expected either a delay or a run-at, got both');
+  return refusedAs(dashboard, job) ?? { job };
+}
+
+// The same questions that a dispatcher asks of the file.
+function refusedAs(dashboard: Dashboard, job: Enqueueing): { mistakes: Mistake[] } | undefined {
+  const { priority: _priority, delay: _delay, runAt: _runAt, id: _id, ...body } = job;
+  const parsed = parseRequest(JSON.stringify(body));
+  if (!parsed.ok) return mistake('params', parsed.reason);
+  const refusal = dashboard.refusal(parsed.request);
+  if (refusal === undefined) return undefined;
+  return mistake(isAllowed(dashboard, job) ? 'params' : 'class', refusal);
+}
+
+const isAllowed = ({ allowlist }: Dashboard, { class: name, method }: Enqueueing): boolean =>
+  allowlist.some((allowed) => allowed.class === name && allowed.methods.some((one) => one.method === method));
+
+const mistake = (field: string, text: string) => ({ mistakes: [{ field, text }] });
+
+const fieldOf = (issue: z.core.$ZodIssue): string =>
+  String(issue.path[0] ?? (issue.code === 'unrecognized_keys' ? (issue.keys[0] ?? '') : ''));
+
+async function isLive({ catalog }: Dashboard, id: string, now: number): Promise<boolean> {
+  const found = await catalog.find(id, now);
+  return found !== undefined && !isFinal(found.job.state);
+}
+
+const conflict = (id: string): Enqueued => ({
+  kind: 'conflict',
+  id,
+  text: `a job with the id "${id}" is already waiting or running; nothing was enqueued`,
+});
+
+// What the checks above know, they have said: here it is a disk that is full, or somebody who was faster.
+function refused(error: unknown, id: string | undefined): Enqueued {
+  if (!(error instanceof SpoolError)) throw error;
+  if (error.code === 'CONFLICT' && id !== undefined) return conflict(id);
+  if (!INVALID.has(error.code)) throw error;
+  const [, field = ''] = /^(\w+): /.exec(error.message) ?? [];
+  return { kind: 'invalid', mistakes: [{ field, text: error.message }] };
+}
+
+const INVALID = new Set<SpoolError['code']>(['INVALID_REQUEST', 'INVALID_ID', 'INVALID_DURATION', 'INVALID_RUN_AT']);
+
+// JSON.stringify, and whoever masks secrets, recurse: what is deeper than a file may be is found without.
+function isNestedDeeper(value: unknown, limit: number): boolean {
+  let level = [value];
+  for (let depth = 0; depth < limit; depth++) {
+    level = level.flatMap((one) => (typeof one === 'object' && one !== null ? Object.values(one) : []));
+    if (level.length === 0) return false;
+  }
+  return level.some((one) => typeof one === 'object' && one !== null);
+}
+
+type Defined<T> = { [Key in keyof T]: Exclude<T[Key], undefined> };
+
+const definedOf = <T extends object>(record: T): Defined<T> =>
+  Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as Defined<T>;

@@ -1,0 +1,70 @@
+/** What becomes of a request that nothing answers, or that an error ends. */
+import { randomBytes } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import type { Context } from 'hono';
+import { HTTPException } from 'hono/http-exception';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { errnoOf, messageOf, SpoolError, type SpoolErrorCode } from '../spool/errors.ts';
+import { type Answer, answer } from './answer.ts';
+import type { Dashboard, Env } from './dashboard.ts';
+import { inert } from './inert.ts';
+
+/**
+ * Answers for an error that a route threw. Errors meant for whoever asked (HTTPException, SpoolError) say their sentence; any other is
+ * logged with its stack and answered by a 500 that gives only the reference under which the log has it.
+ */
+export function answerError(error: unknown, context: Context<Env>, dashboard: Dashboard): Response | Promise<Response> {
+  return answer(context, dashboard, sentenceOf(error) ?? unexpected(error, context, dashboard));
+}
+
+/** Answers for an address that is none of ours. */
+export function answerNotFound(context: Context<Env>, dashboard: Dashboard): Response | Promise<Response> {
+  const { method, path } = context.req;
+  const detail = `Nothing answers to ${method} ${inert(path, 200)}. The dashboard is at ${dashboard.basePath}/dashboard.`;
+  // Outside the base path nobody has been asked who they are, and no page of ours is theirs.
+  if (!path.startsWith(`${dashboard.basePath}/`)) return context.text(`${detail}\n`, 404);
+  return answer(context, dashboard, { status: 404, title: titleOf(404), detail });
+}
+
+const STATUS: Record<SpoolErrorCode, ContentfulStatusCode> = {
+  INVALID_REQUEST: 422,
+  INVALID_ID: 422,
+  INVALID_DURATION: 422,
+  INVALID_RUN_AT: 422,
+  NOT_FOUND: 404,
+  CONFLICT: 409,
+  PARTLY_SUBMITTED: 500,
+  WAIT_TIMEOUT: 504,
+  SPOOL_VERSION: 503,
+  SPOOL_SPLIT: 503,
+  SPOOL_ACCESS: 503,
+};
+
+function sentenceOf(error: unknown): Answer | undefined {
+  if (error instanceof HTTPException) {
+    const status = error.status as ContentfulStatusCode;
+    return { status, title: titleOf(status), detail: error.message || `The request was answered with status ${status}.` };
+  }
+  if (error instanceof SpoolError) {
+    const status = STATUS[error.code];
+    return { status, title: titleOf(status), detail: error.message };
+  }
+  const code = errnoOf(error);
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return undefined;
+  return { status: 507, title: titleOf(507), detail: 'The disk of the spool is full. Free some space there, and try again.' };
+}
+
+function unexpected(error: unknown, { req }: Context, { log }: Dashboard): Answer {
+  const reference = randomBytes(4).toString('hex');
+  const what = `${req.method} ${inert(req.path, 200)}`;
+  log.error(`${what} failed (reference ${reference}): ${inert(messageOf(error), 500)}`, { reference, stack: stackOf(error) });
+  return {
+    status: 500,
+    title: titleOf(500),
+    detail: `This went wrong on our side. The errors log says why, under the reference ${reference}.`,
+  };
+}
+
+const titleOf = (status: number): string => STATUS_CODES[status] ?? 'Refused';
+
+const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));

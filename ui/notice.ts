@@ -1,0 +1,28 @@
+/** What was done by the last action, shown once on the next page. It travels in a cookie, so that it works without JavaScript. */
+import type { Context } from 'hono';
+import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
+
+/** `link` is a path of ours, without the base path. */
+export type Notice = { kind: 'done' | 'refused'; text: string; link?: { path: string; text: string } | undefined };
+
+const COOKIE = 'jobspool_notice';
+// A cookie holds 4 kB, and some characters take three bytes and more in it.
+const MAX_TEXT = 600;
+
+export function leaveNotice(context: Context, basePath: string, notice: Notice): void {
+  const text = JSON.stringify({ ...notice, text: notice.text.slice(0, MAX_TEXT) });
+  setCookie(context, COOKIE, text, { path: basePath || '/', httpOnly: true, sameSite: 'Strict', maxAge: 60 });
+}
+
+/** The notice that waits, which is gone then; undefined when there is none, or none of ours. */
+export function takeNotice(context: Context, basePath: string): Notice | undefined {
+  const text = getCookie(context, COOKIE);
+  if (text === undefined) return undefined;
+  deleteCookie(context, COOKIE, { path: basePath || '/' });
+  try {
+    const notice = JSON.parse(text) as Notice;
+    return (notice.kind === 'done' || notice.kind === 'refused') && typeof notice.text === 'string' ? notice : undefined;
+  } catch {
+    return undefined;
+  }
+}

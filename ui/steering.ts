@@ -1,0 +1,124 @@
+/**
+ * Steers one job on behalf of a person or a program: the spool's own functions, a sentence that says what came of it, and a line in the log
+ * that says who asked.
+ */
+import type { Match } from '../spool/catalog.ts';
+import type { JobStatus } from '../spool/query.ts';
+import { type Action, allows, type State } from '../spool/state.ts';
+import { type Cancelled, cancel, type Refused, refusal, remove, retry, runNow, type Steered, setPriority } from '../spool/steer.ts';
+import type { Dashboard } from './dashboard.ts';
+
+/** What can be asked of a job, by the words of addresses and buttons. */
+export const STEER_ACTIONS = ['cancel', 'retry', 'run-now', 'delete', 'priority'] as const;
+export type SteerAction = (typeof STEER_ACTIONS)[number];
+
+/** What came of it, in a sentence. `conflict`: nothing was done, because of its state (where that is known) or because it moved in that moment. */
+export type Steering =
+  | { kind: 'done'; text: string }
+  | { kind: 'unknown'; text: string }
+  | { kind: 'conflict'; text: string; state: State | undefined };
+
+/** `priority`, 1 to 10, belongs to the action of that name. `now` in milliseconds since the epoch. */
+export type SteeringOptions = { priority?: number | undefined; now?: number | undefined };
+
+/** Does one thing to one job. Throws SpoolError `INVALID_REQUEST` for a priority that is none. */
+export async function steer(
+  dashboard: Dashboard,
+  action: SteerAction,
+  id: string,
+  who: string,
+  options: SteeringOptions = {},
+): Promise<Steering> {
+  const match = await dashboard.catalog.find(id, options.now ?? Date.now());
+  if (!match) return { kind: 'unknown', text: `${VERB[action]} ${id}: no job of that id is known; nothing was changed` };
+  const act = steerAt(dashboard, action, match, who, options);
+  // The next page shows what is, and not what was before.
+  await dashboard.catalog.refresh(0);
+  return isDone(act) ? { kind: 'done', text: doneText(action, id, act, options) } : refusedText(action, match.job, act);
+}
+
+/** Whether a state allows it. */
+export const maySteer = (state: State, action: SteerAction): boolean => allows(state, ACTION[action]);
+
+/** What came of steering a job that had been found. */
+export type Act = Steered | Cancelled;
+
+/** Does one thing to a job that was found, and writes the log; with `only`, nowhere but where it was found. The catalog is not told. */
+export function steerAt(
+  dashboard: Dashboard,
+  action: SteerAction,
+  { job, place }: Match,
+  who: string,
+  { priority = Number.NaN, now, only = false }: SteeringOptions & { only?: boolean } = {},
+): Act {
+  if (place === undefined) return { kind: 'conflict', state: job.state };
+  const at = { now, place, only };
+  const act = action === 'priority' ? setPriority(dashboard.spool, job.id, priority, at) : STEER[action](dashboard.spool, job.id, at);
+  if (isDone(act)) writeLog(dashboard, action, job, act, action === 'priority' ? { who, priority } : { who });
+  return act;
+}
+
+export type Done = Exclude<Act, Refused>;
+
+export const isDone = (act: Act): act is Done => act.kind === 'done' || act.kind === 'cancelled' || act.kind === 'asked';
+
+/** The words of the spool for the actions: a person deletes what a program removes. */
+const ACTION: Record<SteerAction, Action> = {
+  cancel: 'cancel',
+  retry: 'retry',
+  'run-now': 'run-now',
+  delete: 'remove',
+  priority: 'priority',
+};
+
+const STEER = { cancel, retry, 'run-now': runNow, delete: remove };
+
+const VERB: Record<SteerAction, string> = {
+  cancel: 'cancel',
+  retry: 'retry',
+  'run-now': 'run now',
+  delete: 'delete',
+  priority: 'change the priority of',
+};
+
+function writeLog({ log }: Dashboard, action: SteerAction, { id, class: name, method }: JobStatus, act: Done, by: object): void {
+  const named = { id, ...(name === undefined ? {} : { class: name, method }) };
+  // Its end is an event of the job, as when a dispatcher cancels it.
+  if (act.kind === 'cancelled' && act.job) log.cancelled(named);
+  const what = act.kind === 'asked' ? 'cancellation asked for' : LOGGED[action];
+  log.info(`${what} by hand, it was ${act.from}`, { ...named, ...by });
+}
+
+const LOGGED: Record<SteerAction, string> = {
+  cancel: 'cancelled',
+  retry: 'retried',
+  'run-now': 'made due at once',
+  delete: 'removed',
+  priority: 'given another priority',
+};
+
+function doneText(action: SteerAction, id: string, act: Done, { priority }: SteeringOptions): string {
+  switch (action) {
+    case 'cancel':
+      return act.kind === 'asked' ? `${id}: cancellation asked for; ${whoStops(act.slot)}` : `${id} is cancelled; it was ${act.from}`;
+    case 'retry':
+      return `${id} runs again, with all its retries; it was ${act.from}`;
+    case 'run-now':
+      return `${id} is due now; it was ${act.from}`;
+    case 'delete':
+      return `${id} is deleted, with its log; it was ${act.from}`;
+    case 'priority':
+      return `${id} has the priority ${priority} now`;
+  }
+}
+
+const whoStops = (slot: string | undefined): string =>
+  slot === undefined
+    ? 'it is not accepted yet, and is cancelled by the dispatcher'
+    : `its runner in ${slot} tells it to stop, then sends TERM, then KILL`;
+
+function refusedText(action: SteerAction, { id, state }: JobStatus, why: Refused): Steering {
+  const text = `${VERB[action]} ${id}: ${refusal(why)}; nothing was changed`;
+  if (why.kind === 'unknown') return { kind: 'unknown', text };
+  return { kind: 'conflict', text, state: why.kind === 'conflict' ? why.state : state };
+}
