@@ -42,6 +42,8 @@ test('every wrong variable is named in one message, with what was expected', (t)
     JOBSPOOL_MIN_FREE: 'lots',
     JOBSPOOL_LOG_LEVEL: 'loud',
     JOBSPOOL_AUTH: 'maybe',
+    JOBSPOOL_VIEWER_USER: 'a:b',
+    JOBSPOOL_VIEWER_TOKEN_FILE: '/nowhere/token',
     JOBSPOOL_PASSWORD_FILE: '/nowhere/secret',
   };
   const { code, errors } = serve({ JOBSPOOL_DIR: path.join(tempFolder(t), 'spool'), ...wrong });
@@ -124,7 +126,10 @@ test('a port that is taken is refused, with the variables to choose another', as
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(() => server.close());
   const { port } = server.address() as { port: number };
-  const { code, errors } = serve({ JOBSPOOL_DIR: path.join(tempFolder(t), 'spool'), JOBSPOOL_PORT: String(port) });
+  // An allow-list whose modules keep a thread alive must not keep the service from ending.
+  const list = path.join(tempFolder(t), 'list.mjs');
+  fs.writeFileSync(list, 'setInterval(() => undefined, 1000); export default {};');
+  const { code, errors } = serve({ JOBSPOOL_DIR: path.join(tempFolder(t), 'spool'), JOBSPOOL_PORT: String(port), JOBSPOOL_JOBS: list });
   assert.equal(code, 2);
   assert.match(errors, /EADDRINUSE.*choose another with JOBSPOOL_HOST and JOBSPOOL_PORT/);
 });

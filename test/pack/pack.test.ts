@@ -1,10 +1,11 @@
 /** The package as others get it: packed, installed in projects of their own, used from JavaScript and TypeScript on the oldest and newest Node. */
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { tempFolder } from '../support/spool.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const TSC = path.join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
@@ -31,18 +32,54 @@ function npm(cwd: string, ...args: string[]): string {
 /** A project with the packed package installed. */
 function install(t: TestContext): string {
   const folder = tempFolder(t);
-  const dist = path.join(folder, 'pack');
-  // What is packed is a copy: a build in the project itself would meet other people's.
-  fs.mkdirSync(dist);
-  for (const name of ['package.json', 'spool']) fs.cpSync(path.join(ROOT, name), path.join(dist, name), { recursive: true });
-  execFileSync(process.execPath, [TSC, '-p', path.join(ROOT, 'tsconfig.build.json'), '--outDir', path.join(dist, 'dist')]);
-  npm(dist, 'pack', '--ignore-scripts', '--pack-destination', folder);
+  const copy = path.join(folder, 'pack');
+  // What is built and packed is a copy: a build in the project itself would meet other people's.
+  fs.mkdirSync(copy);
+  const sources = [
+    'package.json',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    'README.md',
+    'CHANGELOG.md',
+    'LICENSE',
+    'spool',
+    'jobs',
+    'ui',
+    'service',
+  ];
+  for (const name of sources) fs.cpSync(path.join(ROOT, name), path.join(copy, name), { recursive: true });
+  fs.symlinkSync(path.join(ROOT, 'node_modules'), path.join(copy, 'node_modules'), 'junction');
+  npm(copy, 'run', 'build');
+  npm(copy, 'pack', '--ignore-scripts', '--pack-destination', folder);
   const tarball = fs.readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? assert.fail('npm pack left no tarball');
   const project = path.join(folder, 'project');
   fs.mkdirSync(project);
   fs.writeFileSync(path.join(project, 'package.json'), JSON.stringify({ name: 'project', private: true, type: 'module' }));
   npm(project, 'install', '--ignore-scripts', '--prefer-offline', '--no-package-lock', path.join(folder, tarball));
   return project;
+}
+
+/** Starts the installed service on a port of its own; gives the address. It ends with the test. */
+async function serve(t: TestContext, project: string): Promise<string> {
+  const bin = fs.realpathSync(path.join(project, 'node_modules', '.bin', 'jobspool'));
+  const child = spawn(process.execPath, [bin, 'serve', '--port', '0', '--jobs', 'list.json', '--runners', '1', '--dir', 'served'], {
+    cwd: project,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, NODE_COMPILE_CACHE: path.join(project, 'compiled') },
+  });
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  t.after(async () => {
+    child.kill('SIGTERM');
+    await exited;
+  });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    output += chunk;
+  });
+  const url = () => /"url":"([^"]+)"/.exec(output)?.[1];
+  return waitFor(() => (child.exitCode === null ? url() : assert.fail(`the service ended:\n${output}`)), 'the address', {
+    timeoutMs: 20_000,
+  });
 }
 
 const PROGRAM = `
@@ -75,7 +112,7 @@ function typeErrors(project: string, source: string): string {
 }
 
 test('the helper of the installed package works from JavaScript and TypeScript, on every Node there is', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async (t) => {
   const project = install(t);
 
@@ -95,6 +132,10 @@ test('the helper of the installed package works from JavaScript and TypeScript, 
       'dist/service/main.js',
       'dist/jobs/runner.js',
       'dist/jobs/watchdog.js',
+      'dist/service/dashboard-thread.js',
+      'dist/ui/assets/app.css',
+      'dist/ui/assets/app.js',
+      'dist/ui/assets/icon.svg',
       'spool/request.schema.json',
     ]) {
       assert.ok(files.includes(path.normalize(needed)), `${needed} is missing`);
@@ -138,6 +179,26 @@ test('the helper of the installed package works from JavaScript and TypeScript, 
     });
     assert.equal(status, 0, stderr);
     assert.match(stdout, /serve/);
+  });
+
+  await t.test('the service of the installed package serves its dashboard, with style and script', async (t) => {
+    fs.writeFileSync(path.join(project, 'list.json'), JSON.stringify({ Report: { command: ['true'], methods: { build: {} } } }));
+    const base = await serve(t, project);
+    const page = await fetch(`${base}/dashboard`);
+    const text = await page.text();
+    assert.equal(page.status, 200, text);
+    for (const [file, type] of [
+      ['app.css', 'text/css'],
+      ['app.js', 'text/javascript'],
+      ['htmx.js', 'text/javascript'],
+      ['icon.svg', 'image/svg+xml'],
+    ] as const) {
+      const address = new RegExp(`"(/assets/[^"]+/${file})"`).exec(text)?.[1] ?? assert.fail(`the page loads no ${file}:\n${text}`);
+      const asset = await fetch(base + address);
+      assert.equal(asset.status, 200, address);
+      assert.ok(asset.headers.get('content-type')?.startsWith(type), `${address}: ${asset.headers.get('content-type')}`);
+      assert.ok((await asset.text()).length > 100, `${address} is as good as empty`);
+    }
   });
 
   await t.test('a TypeScript project gets the types, and its mistakes are found', () => {

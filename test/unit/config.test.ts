@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { type Environment, readConfig, unknownVariables, VARIABLES } from '../../service/config.ts';
+import { type Environment, readConfig, SECRETS, settingsOf, unknownVariables, VARIABLES } from '../../service/config.ts';
 import { tempFolder } from '../support/spool.ts';
 
 const CORES = 4;
@@ -21,6 +21,8 @@ const WRONG: Partial<Record<keyof typeof VARIABLES, string>> = {
   JOBSPOOL_RUNNERS: '0',
   JOBSPOOL_PORT: '65536',
   JOBSPOOL_BASE_PATH: 'jobs',
+  JOBSPOOL_USER: 'ada:lovelace',
+  JOBSPOOL_VIEWER_USER: ':',
   JOBSPOOL_AUTH: 'nobody',
   JOBSPOOL_READ_ONLY: 'maybe',
   JOBSPOOL_RETRIES: '-1',
@@ -51,7 +53,7 @@ test('every wrong variable is named in one message, with what was expected and w
 });
 
 test('every variable that can be wrong is wrong in the test above', () => {
-  const anyText = ['JOBSPOOL_DIR', 'JOBSPOOL_JOBS', 'JOBSPOOL_HOST', 'JOBSPOOL_USER', 'JOBSPOOL_PASSWORD', 'JOBSPOOL_TOKEN'];
+  const anyText = ['JOBSPOOL_DIR', 'JOBSPOOL_JOBS', 'JOBSPOOL_HOST', ...SECRETS];
   assert.deepEqual(Object.keys(VARIABLES).toSorted(), [...anyText, ...Object.keys(WRONG)].toSorted());
 });
 
@@ -66,6 +68,10 @@ test('without any variable the service has the documented defaults', () => {
     user: 'admin',
     password: undefined,
     token: undefined,
+    viewerUser: 'viewer',
+    viewerPassword: undefined,
+    viewerToken: undefined,
+    auth: 'required',
     readOnly: false,
     policy: { retries: 3, retryDelayMs: 5_000, backoff: 'exponential', maxDelayMs: 3_600_000, timeoutMs: 3_600_000 },
     shutdownGraceMs: 25_000,
@@ -129,8 +135,44 @@ test('a server that strangers can reach needs a password, a token, or the word t
   for (const host of ['0.0.0.0', '::', '192.168.1.5', 'jobs.example', '127.0.0.1.evil.example'])
     assert.match(mistakes({ JOBSPOOL_HOST: host }), /is not loopback/);
   for (const host of ['127.0.0.1', '127.9.9.9', 'localhost', '::1']) assert.equal(readConfig({ JOBSPOOL_HOST: host }, CORES).host, host);
-  const enough: Environment[] = [{ JOBSPOOL_PASSWORD: 'x' }, { JOBSPOOL_TOKEN: 'x' }, { JOBSPOOL_AUTH: 'none' }];
+  // A viewer's alone is for a board that everybody may look at and nobody may touch.
+  const secrets: Environment[] = SECRETS.map((name) => ({ [name]: 'x' }));
+  const enough: Environment[] = [...secrets, { JOBSPOOL_AUTH: 'none' }];
   for (const variable of enough) assert.equal(readConfig({ JOBSPOOL_HOST: '0.0.0.0', ...variable }, CORES).host, '0.0.0.0');
+});
+
+test('a viewer cannot be taken for an operator: names that both have, and tokens, are refused', () => {
+  const both = { JOBSPOOL_USER: 'ada', JOBSPOOL_PASSWORD: 'hush1', JOBSPOOL_VIEWER_USER: 'ada' };
+  assert.match(
+    mistakes({ ...both, JOBSPOOL_VIEWER_PASSWORD: 'hush2' }),
+    /JOBSPOOL_VIEWER_USER: expected another name .* got "ada" for both/,
+  );
+  assert.equal(readConfig(both, CORES).viewerUser, 'ada');
+  const message = mistakes({ JOBSPOOL_TOKEN: 'hush3', JOBSPOOL_VIEWER_TOKEN: 'hush3' });
+  assert.match(message, /JOBSPOOL_VIEWER_TOKEN: expected another token/);
+  assert.doesNotMatch(message, /hush/);
+});
+
+test('the settings say every value that is used and where it came from, and no secret', () => {
+  const environment = { JOBSPOOL_PORT: '1', JOBSPOOL_RUNNERS: '', JOBSPOOL_PASSWORD: 'hush1', JOBSPOOL_VIEWER_TOKEN_FILE: '/run/hush2' };
+  const rows = settingsOf(environment, { JOBSPOOL_DIR: '/srv', JOBSPOOL_PORT: undefined }, { JOBSPOOL_RUNNERS: '8', JOBSPOOL_HOST: 'x' });
+  assert.deepEqual(
+    rows.map(({ name }) => name),
+    Object.keys(VARIABLES),
+  );
+  const row = (wanted: string) => {
+    const { value, source } = rows.find(({ name }) => name === wanted) ?? assert.fail(wanted);
+    return [value, source];
+  };
+  assert.deepEqual(row('JOBSPOOL_DIR'), ['/srv', 'flag']);
+  assert.deepEqual(row('JOBSPOOL_PORT'), ['1', 'environment']);
+  assert.deepEqual(row('JOBSPOOL_RUNNERS'), ['8', 'default']);
+  assert.deepEqual(row('JOBSPOOL_HOST'), ['127.0.0.1', 'default']);
+  assert.deepEqual(row('JOBSPOOL_PASSWORD'), ['••••••', 'environment']);
+  assert.deepEqual(row('JOBSPOOL_VIEWER_TOKEN'), ['••••••', 'file']);
+  assert.deepEqual(row('JOBSPOOL_TOKEN'), ['', 'default']);
+  assert.doesNotMatch(JSON.stringify(rows), /hush/);
+  assert.ok(rows.every(({ name, means }) => means === VARIABLES[name as keyof typeof VARIABLES].means));
 });
 
 test('a misspelt variable is noticed; those of runners and secret files are not taken for one', () => {

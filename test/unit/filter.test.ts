@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Filter, matches, needsContent, parseFilter } from '../../service/filter.ts';
+import { type Filter, matches, needsContent, parseFilter } from '../../spool/filter.ts';
 import type { JobStatus } from '../../spool/query.ts';
 
 const NOW = Date.parse('2026-11-22T12:00:00.000Z');
