@@ -18,7 +18,7 @@ import { addStats } from './commands/stats.ts';
 import { addCancel, addRemove, addRetry } from './commands/steer.ts';
 import { addUi } from './commands/ui.ts';
 import { addWait } from './commands/wait.ts';
-import { ConfigError } from './config.ts';
+import { ConfigError } from './config-error.ts';
 import { leaveWhenUnread } from './output.ts';
 import { packageVersion } from './version.ts';
 

@@ -7,14 +7,7 @@ import { MASK } from '../spool/mask.ts';
 import { DEFAULT_POLICY, type Policy } from '../spool/policy.ts';
 import { DEFAULT_DIR } from '../spool/spool.ts';
 import type { Setting } from '../ui/dashboard.ts';
-
-/** The configuration is wrong; the message has a line for each mistake. */
-export class ConfigError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'ConfigError';
-  }
-}
+import { ConfigError } from './config-error.ts';
 
 const duration = z.string().transform((text, context) => {
   const ms = durationMs(text);

@@ -3,9 +3,10 @@
  * job. It asks the dispatcher's thread whether work is taken.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { ConfigError } from './config.ts';
-import { type DashboardPlan, startDashboard } from './dashboard.ts';
+import { ConfigError } from './config-error.ts';
+import type { DashboardPlan } from './dashboard.ts';
 import type { FromDashboard, ToDashboard } from './dashboard-messages.ts';
+import { startDashboard } from './start-dashboard.ts';
 
 /** A dispatcher that is silent for so long takes no work. */
 const ANSWER_MS = 2_000;
@@ -24,6 +25,7 @@ try {
     process.exit(0);
   });
   say({ kind: 'ready', port: dashboard.port });
+  await dashboard.loaded;
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error;
   say({ kind: 'failed', message: error.message });

@@ -1,4 +1,3 @@
-import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { EventLog } from '../jobs/event-log.ts';
 import { loadAllowlist } from '../jobs/load-allowlist.ts';
 import { Catalog } from '../spool/catalog.ts';
@@ -8,7 +7,7 @@ import { makeApp } from '../ui/app.ts';
 import type { Journal, Setting } from '../ui/dashboard.ts';
 import { allowedClasses } from './allowed-classes.ts';
 import type { Config } from './config.ts';
-import { listen } from './listen.ts';
+import type { Fetch } from './listen.ts';
 import { packageVersion } from './version.ts';
 
 /** What a dashboard shows and how; plain data, which may go to another thread. `allowlist` is the file. */
@@ -22,13 +21,15 @@ export type Surroundings = {
   readiness(): Promise<string[]>;
 };
 
-/** `close` ends the streams of open pages, then waits up to 3 s for answers that are under way. */
-export type RunningDashboard = { port: number; log: EventLog; close(): Promise<void> };
+export type LoadedDashboard = {
+  fetch: Fetch;
+  log: EventLog;
+  /** Ends the streams of open pages. */
+  stop(): void;
+};
 
-const CLOSE_MS = 3_000;
-
-/** Serves the dashboard and the API in this thread, over a spool that it only reads and steers. Rejects with ConfigError when the port is taken. */
-export async function startDashboard(plan: DashboardPlan, { onLine, readiness }: Surroundings): Promise<RunningDashboard> {
+/** Loads the dashboard and the API, over a spool that they only read and steer. */
+export async function loadDashboard(plan: DashboardPlan, { onLine, readiness }: Surroundings): Promise<LoadedDashboard> {
   const { config, settings } = plan;
   const spool = openSpool(config.dir, { durability: config.durability });
   const allowlist = await loadAllowlist(plan.allowlist);
@@ -55,17 +56,8 @@ export async function startDashboard(plan: DashboardPlan, { onLine, readiness }:
     readiness,
     stopping: stopping.signal,
   });
-  const server = await listen(app, config.host, config.port);
-  void readAhead(catalog, log, stopping.signal);
-  return {
-    port: server.port,
-    log,
-    close: async () => {
-      stopping.abort();
-      await server.close(CLOSE_MS);
-      log.close();
-    },
-  };
+  readAhead(catalog, log);
+  return { fetch: app.fetch as Fetch, log, stop: () => stopping.abort() };
 }
 
 function journalOf(log: EventLog): Journal {
@@ -77,16 +69,9 @@ function journalOf(log: EventLog): Journal {
   };
 }
 
-// Whoever opens the first page is not to wait for the reading of a large spool, or see only a part of it.
-async function readAhead(catalog: Catalog, log: EventLog, stopping: AbortSignal): Promise<void> {
-  try {
-    do {
-      await catalog.refresh(0);
-      await yieldToOthers();
-    } while (!stopping.aborted && isUnread(catalog));
-  } catch (error) {
+// Whoever opens the first page is not to wait for the reading of a large spool, or see only a part of it: once begun, it goes on by itself.
+function readAhead(catalog: Catalog, log: EventLog): void {
+  catalog.refresh().catch((error: unknown) => {
     log.warn(`read the spool for the dashboard: ${messageOf(error)}; the next page that is opened tries again`, { err: error });
-  }
+  });
 }
-
-const isUnread = ({ unread }: Catalog): boolean => unread.ledgerBytes > 0 || unread.files > 0;

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { EventLog } from '../jobs/event-log.ts';
 import { sibling } from '../jobs/sibling.ts';
 import { messageOf } from '../spool/errors.ts';
-import { ConfigError } from './config.ts';
+import { ConfigError } from './config-error.ts';
 import type { DashboardPlan } from './dashboard.ts';
 import type { FromDashboard, ToDashboard } from './dashboard-messages.ts';
 
@@ -27,7 +27,7 @@ const CLOSE_MS = 5_000;
 
 /**
  * Serves the dashboard in a thread of its own, and starts it again, after waits that grow, should it end by itself: jobs go on meanwhile.
- * Rejects when it does not start in the first place; with ConfigError when the port is taken.
+ * Resolves as soon as it listens; rejects with ConfigError when the port is taken.
  */
 export async function keepDashboard(plan: DashboardPlan, keeper: Keeper): Promise<KeptDashboard> {
   let life = begin(plan, keeper);

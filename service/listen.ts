@@ -1,7 +1,5 @@
 import { type ServerType, serve } from '@hono/node-server';
-import type { Hono } from 'hono';
-import type { Env } from '../ui/dashboard.ts';
-import { ConfigError } from './config.ts';
+import { ConfigError } from './config-error.ts';
 
 export type Listening = {
   port: number;
@@ -9,10 +7,13 @@ export type Listening = {
   close(graceMs: number): Promise<void>;
 };
 
+/** Answers requests, as Hono's `fetch` does. */
+export type Fetch = Parameters<typeof serve>[0]['fetch'];
+
 /** Listens, and resolves with the port. Rejects with ConfigError when the address cannot be had. */
-export function listen(app: Hono<Env>, hostname: string, port: number): Promise<Listening> {
+export function listen(fetch: Fetch, hostname: string, port: number): Promise<Listening> {
   return new Promise((resolve, reject) => {
-    const server: ServerType = serve({ fetch: app.fetch, hostname, port }, (address) => {
+    const server: ServerType = serve({ fetch, hostname, port }, (address) => {
       resolve({ port: address.port, close: (graceMs) => close(server, graceMs) });
     });
     // Not `once`: a connection that cannot be accepted (no descriptor is left) must not end the server.

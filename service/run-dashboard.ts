@@ -3,11 +3,11 @@ import { Liveness } from '../spool/liveness.ts';
 import { openSpool } from '../spool/spool.ts';
 import type { Setting } from '../ui/dashboard.ts';
 import { type Config, type Environment, unknownVariables } from './config.ts';
-import { startDashboard } from './dashboard.ts';
 import { greetingOfDashboard, urlOf } from './greeting.ts';
 import { logSink } from './output.ts';
 import { reasonsOfSpool } from './readiness.ts';
 import { firstAndSecondSignal } from './shutdown.ts';
+import { startDashboard } from './start-dashboard.ts';
 
 export type DashboardOptions = {
   config: Config;
@@ -27,7 +27,8 @@ export async function runDashboard({ config, settings, greet }: DashboardOptions
     { config, settings: settings({ JOBSPOOL_JOBS: allowlist }), allowlist },
     { onLine: await logSink(process.stdout), readiness: async () => reasonsOfSpool(spool, liveness, config.minFreeBytes) },
   );
-  const { log, port } = dashboard;
+  const { port } = dashboard;
+  const { log } = await dashboard.loaded;
   for (const name of unknownVariables(process.env)) log.warn(`${name} is set, but it is no variable of Jobspool: misspelt?`);
   greet(greetingOfDashboard(spool, config, port));
   log.info(`dashboard started on ${spool.root}`, { pid: process.pid, url: urlOf(config, port), allowlist });

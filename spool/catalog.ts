@@ -104,7 +104,7 @@ export class Catalog {
       if (breath.isDue) await breath.take();
       if (!this.#wasThere(candidate, filter, asOf)) continue;
       const job = candidate.read();
-      if (job && matches(filter, shown(job))) yield { job, place: candidate.place };
+      if (job && wasOver(job, asOf) && matches(filter, shown(job))) yield { job, place: candidate.place };
     }
   }
 
@@ -197,6 +197,9 @@ export class Catalog {
 }
 
 const unchanged = (job: JobStatus): JobStatus => job;
+
+// What is remembered of a job may be older than its file: it may have ended a second time.
+const wasOver = ({ finishedAt }: JobStatus, asOf: number): boolean => finishedAt === undefined || Date.parse(finishedAt) <= asOf;
 
 function wasDue(name: string, asOf: number): boolean {
   return parseJobName(name) === undefined || runAtOf(name) <= asOf;

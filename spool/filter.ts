@@ -64,13 +64,24 @@ export type JobFacts = { state: State; class: string; method: string; attempts: 
 
 /** Whether what is known of a job lets it pass; its error, parameters and text are not looked at. */
 export function matchesFacts(filter: Filter, facts: JobFacts): boolean {
-  const { since, until, retried } = filter;
-  if (!matchesState(filter, facts.state)) return false;
-  if (!matchesOne(filter.classes, facts.class) || !matchesOne(filter.methods, facts.method)) return false;
-  if (retried !== undefined && retried !== isRetried(facts)) return false;
-  if (since !== undefined && facts.changedAt < since) return false;
-  return until === undefined || facts.changedAt < until;
+  return (
+    matchesState(filter, facts.state) &&
+    matchesHandler(filter, facts) &&
+    matchesRetried(filter, facts) &&
+    matchesTime(filter, facts.changedAt)
+  );
 }
+
+export const matchesHandler = ({ classes, methods }: Filter, handler: { class: string; method: string }): boolean =>
+  matchesOne(classes, handler.class) && matchesOne(methods, handler.method);
+
+/** A job that waits after its first attempt counts as retried; one that is over, after its second. */
+export const matchesRetried = ({ retried }: Filter, { attempts, state }: { attempts: number; state: State }): boolean =>
+  retried === undefined || retried === (attempts > 1 || (attempts === 1 && !isFinal(state)));
+
+/** `changedAt` in milliseconds since the epoch. */
+export const matchesTime = ({ since, until }: Filter, changedAt: number): boolean =>
+  (since === undefined || changedAt >= since) && (until === undefined || changedAt < until);
 
 /** Whether the text of a failure (`failureOf`) has all that the filter asks for in it. */
 export const matchesFailure = ({ errors }: Filter, failure: string): boolean => errors.every((part) => hasPart(failure, part));
@@ -243,17 +254,24 @@ function addTime(filter: Filter, key: 'since' | 'until', value: string, now: num
   return undefined;
 }
 
-function matchesOne(patterns: readonly string[], text: string): boolean {
-  return patterns.length === 0 || patterns.some((pattern) => matchesPattern(pattern, text));
+const matchesOne = (patterns: readonly string[], text: string): boolean =>
+  patterns.length === 0 || patterns.some((pattern) => patternOf(pattern)(text));
+
+/** Whether a text matches one of the patterns, for who asks it of many texts. */
+export function matcherOf(patterns: readonly string[]): (text: string) => boolean {
+  const compiled = patterns.map(patternOf);
+  return (text) => compiled.length === 0 || compiled.some((isMatch) => isMatch(text));
 }
 
-function matchesPattern(pattern: string, text: string): boolean {
+function patternOf(pattern: string): (text: string) => boolean {
   const [first = '', ...rest] = pattern.split('*');
   const last = rest.pop();
-  if (last === undefined) return text === pattern;
-  if (!text.startsWith(first)) return false;
-  const at = endOfParts(text, rest, first.length);
-  return at !== -1 && text.length - last.length >= at && text.endsWith(last);
+  if (last === undefined) return (text) => text === pattern;
+  return (text) => {
+    if (!text.startsWith(first) || !text.endsWith(last)) return false;
+    const at = endOfParts(text, rest, first.length);
+    return at !== -1 && text.length - last.length >= at;
+  };
 }
 
 /** Where the last of the parts ends, each looked for behind the one before; -1 when one is missing. */
@@ -265,10 +283,6 @@ function endOfParts(text: string, parts: readonly string[], start: number): numb
     at = found + part.length;
   }
   return at;
-}
-
-function isRetried({ attempts, state }: { attempts: number; state: State }): boolean {
-  return attempts > 1 || (attempts === 1 && !isFinal(state));
 }
 
 function allOf({ id, class: className, method, state, result }: JobStatus, params: string, failure: string): string {

@@ -3,12 +3,8 @@ import type { JobStatus } from './query.ts';
 /** Stands where a secret is. */
 export const MASK = '••••••';
 
-/** The same value, with `MASK` in the place of whatever stands under a key that looks secret, at any depth. */
-export function maskSecrets(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(maskSecrets);
-  if (!isRecord(value)) return value;
-  return mapped(value, (one, key) => (isSecretKey(key) && isTelling(one) ? MASK : maskSecrets(one)));
-}
+/** The same value, with `MASK` in the place of whatever stands under a key that looks secret, and of what is nested too deep to be looked through. */
+export const maskSecrets = (value: unknown): unknown => maskedAt(value, 0);
 
 /** A job as people and programs may see it: without the secrets in its parameters and result. */
 export function maskJob(job: JobStatus): JobStatus {
@@ -20,37 +16,26 @@ export function maskJob(job: JobStatus): JobStatus {
 }
 
 /** The edited value, with what the original has there wherever `MASK` was left standing. */
-export function unmask(edited: unknown, original: unknown): unknown {
-  if (edited === MASK) return original === undefined ? edited : original;
-  if (Array.isArray(edited)) return edited.map((one, index) => unmask(one, Array.isArray(original) ? original[index] : undefined));
-  if (!isRecord(edited)) return edited;
-  return mapped(edited, (one, key) => unmask(one, isRecord(original) && Object.hasOwn(original, key) ? original[key] : undefined));
-}
+export const unmask = (edited: unknown, original: unknown): unknown => unmaskedAt(edited, original, 0);
 
-/** Whether what stands under this key is not to be shown. Case, `_`, `-` and `.` make no difference. */
+/** Whether what stands under this key is not to be shown. Case and what separates words make no difference. */
 export function isSecretKey(key: string): boolean {
   const words = wordsOf(key);
   const joined = words.join('');
-  return SECRET_PARTS.some((part) => joined.includes(part)) || SECRET_ENDINGS.includes(words.at(-1) ?? '') || SECRET_NAMES.has(joined);
+  return (
+    PARTS.some((part) => joined.includes(part)) || ENDINGS.some((ending) => joined.endsWith(ending)) || LAST_WORDS.has(words.at(-1) ?? '')
+  );
 }
 
 /** Secret wherever they stand in a key: `dbPassword`, `client_secret_2`. */
-const SECRET_PARTS = [
-  'password',
-  'passwd',
-  'passphrase',
-  'secret',
-  'apikey',
-  'privatekey',
-  'accesskey',
-  'credential',
-  'authorization',
-  'cookie',
+const PARTS = [
+  ...['password', 'passwd', 'passphrase', 'secret', 'credential', 'authorization', 'cookie', 'bearer', 'jwt'],
+  ...['apikey', 'privatekey', 'accesskey', 'signingkey', 'encryptionkey', 'sessionid', 'sessionkey', 'sessid'],
 ];
-/** Secret as the last word: `accessToken` is, `tokensUsed` and `tokenCount` are not. */
-const SECRET_ENDINGS = ['token', 'pwd', 'pass', 'session', 'sessionid', 'auth', 'bearer', 'jwt', 'signature', 'otp', 'pin', 'cvv', 'cvc'];
-/** Secret as the whole key. */
-const SECRET_NAMES = new Set(['tokens', 'sessionid', 'sessiontoken', 'sid', 'encryptionkey', 'signingkey']);
+/** Secret at the end of a key: an `accessToken` is, `tokensUsed` and `tokenCount` are not. */
+const ENDINGS = ['token', 'accesstokens', 'refreshtokens', 'authtokens', 'apitokens', 'pwd', 'session'];
+/** Secret as the last word of a key, or all of it: too short to be looked for in others, such as `compass`. */
+const LAST_WORDS = new Set(['pass', 'auth', 'otp', 'pin', 'cvv', 'cvc', 'sid']);
 
 const wordsOf = (key: string): string[] =>
   key
@@ -59,12 +44,33 @@ const wordsOf = (key: string): string[] =>
     .split(/[^\p{L}\p{N}]+/u)
     .filter((word) => word !== '');
 
+function maskedAt(value: unknown, depth: number): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth > MAX_DEPTH) return MASK;
+  if (Array.isArray(value)) return value.map((one) => maskedAt(one, depth + 1));
+  return mapped(value, (one, key) => (isSecretKey(key) && isTelling(one) ? MASK : maskedAt(one, depth + 1)));
+}
+
+function unmaskedAt(edited: unknown, original: unknown, depth: number): unknown {
+  if (edited === MASK) return original === undefined ? edited : original;
+  if (typeof edited !== 'object' || edited === null || depth > MAX_DEPTH) return edited;
+  if (Array.isArray(edited))
+    return edited.map((one, index) => unmaskedAt(one, Array.isArray(original) ? original[index] : undefined, depth + 1));
+  return mapped(edited, (one, key) => unmaskedAt(one, ownOf(original, key), depth + 1));
+}
+
 // Whether a flag is set, or that there is nothing, gives no secret away.
 const isTelling = (value: unknown): boolean => value !== null && value !== undefined && typeof value !== 'boolean' && value !== '';
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+function ownOf(value: unknown, key: string): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, key)) return undefined;
+  return (value as Record<string, unknown>)[key];
+}
 
 // Not by assignment: a key "__proto__" would be lost.
-function mapped(value: Record<string, unknown>, map: (one: unknown, key: string) => unknown): Record<string, unknown> {
+function mapped(value: object, map: (one: unknown, key: string) => unknown): Record<string, unknown> {
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, map(one, key)]));
 }
+
+/** Deeper than a request may be; what a job returns may be nested deeper than the stack is high. */
+const MAX_DEPTH = 250;

@@ -96,9 +96,8 @@ export function* places(spool: Spool, state: State, now = Date.now()): Generator
   }
 }
 
-/** What a place's file says; undefined when the job has moved on. */
-export function statusAt(spool: Spool, place: Place, now = Date.now()): JobStatus | undefined {
-  const facts = spool.disk.facts(place.file);
+/** What a place's file says; undefined when the job has moved on. `facts` are the file's, where they are known. */
+export function statusAt(spool: Spool, place: Place, now = Date.now(), facts = spool.disk.facts(place.file)): JobStatus | undefined {
   if (!facts) return undefined;
   const named = nameOf(place, facts.mtimeMs, now);
   const base: JobStatus = { id: named.id, state: place.state, priority: named.priority, runAt: iso(named.runAt), attempts: [] };

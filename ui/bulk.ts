@@ -45,11 +45,11 @@ export async function planBulk(
   dashboard: Dashboard,
   { action, selection, asOf }: Pick<BulkOrder, 'action' | 'selection' | 'asOf'>,
 ): Promise<BulkPlan> {
-  const { targets, skipped } = await targetsOf(dashboard, action, selection, asOf);
+  if (selection.kind === 'filter') return countAll(dashboard, action, selection.filter, asOf);
+  const { targets, skipped } = await pickedTargets(dashboard, action, selection.jobs, asOf);
   const byState: BulkPlan['byState'] = {};
   for (const { job } of targets) byState[job.state] = (byState[job.state] ?? 0) + 1;
-  const picked = selection.kind === 'picked' ? targets.map(({ job }) => ({ id: job.id, seen: job.state })) : [];
-  return { count: targets.length, byState, picked, leftOut: skipped };
+  return { count: targets.length, byState, picked: targets.map(({ job }) => ({ id: job.id, seen: job.state })), leftOut: skipped };
 }
 
 /** Carries an order out, in portions that leave the process room for other work. `progress` is kept up to date meanwhile; an aborted `signal` ends it before the next job. */
@@ -122,11 +122,34 @@ function leftOutBecause(job: JobStatus | undefined, action: SteerAction, seen: S
 
 async function filterTargets({ catalog }: Dashboard, action: SteerAction, filter: Filter, asOf: number): Promise<Targets> {
   const targets: Match[] = [];
-  const states = (filter.states.length > 0 ? filter.states : STATES).filter((state) => maySteer(state, action));
+  const states = statesFor(action, filter);
+  // A filter without states would mean all of them.
   if (states.length === 0) return { targets, skipped: new Map() };
-  await catalog.refresh(0);
   for await (const match of catalog.matching({ ...filter, states }, asOf, maskJob)) targets.push(light(match));
   return { targets, skipped: new Map() };
+}
+
+const statesFor = (action: SteerAction, { states }: Filter): State[] =>
+  (states.length > 0 ? states : STATES).filter((state) => maySteer(state, action));
+
+async function countAll(dashboard: Dashboard, action: SteerAction, filter: Filter, asOf: number): Promise<BulkPlan> {
+  const byState: BulkPlan['byState'] = {};
+  await dashboard.catalog.refresh(0);
+  for (const state of statesFor(action, filter)) {
+    const count = await countIn(dashboard, { ...filter, states: [state] }, asOf);
+    if (count > 0) byState[state] = count;
+  }
+  const count = Object.values(byState).reduce((total, one) => total + one, 0);
+  return { count, byState, picked: [], leftOut: new Map() };
+}
+
+// The catalog knows most numbers without reading a job; where it does not, all that may match are read.
+async function countIn({ catalog }: Dashboard, filter: Filter, asOf: number): Promise<number> {
+  const { total } = await catalog.list({ filter, limit: 0, shown: maskJob }, asOf);
+  if (total !== undefined) return total;
+  let count = 0;
+  for await (const _match of catalog.matching(filter, asOf, maskJob)) count += 1;
+  return count;
 }
 
 // Fifty thousand of them are held at once: without what a job carries.

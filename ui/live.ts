@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Context, Hono } from 'hono';
 import { type SSEMessage, type SSEStreamingApi, streamSSE } from 'hono/streaming';
 import { z } from 'zod';
+import { messageOf } from '../spool/errors.ts';
 import type { Spool } from '../spool/spool.ts';
 import { STATES } from '../spool/state.ts';
 import { assetsVersion } from './assets.ts';
@@ -27,6 +28,8 @@ export function liveRoutes(dashboard: Dashboard): Hono<Env> {
       endWith(page, stream, context);
       try {
         await follow(page, stream, tailOf(dashboard.spool, view, resumeAt(context) ?? from));
+      } catch (error) {
+        dashboard.log.warn(`a live stream broke off: ${messageOf(error)}; its page opens a new one`);
       } finally {
         hub.close(page);
       }
@@ -77,16 +80,17 @@ async function follow(page: OpenPage, stream: SSEStreamingApi, nextOfLog: () => 
   // Many pages whose service was restarted do not come back in the same moment.
   const retry = 1_000 + Math.floor(Math.random() * 2_000);
   await send(stream, { event: 'hello', data: JSON.stringify({ version: assetsVersion() }), retry });
-  for (;;) {
+  while (!stream.aborted) {
     const news = await page.take(HEARTBEAT_MS);
-    if (stream.aborted) return;
+    for (const event of EVENTS) if (news.includes(event)) await send(stream, { event, data: '' });
+    if (news.includes('bye')) return;
+    if (news.includes('log')) await sendLog(page, stream, nextOfLog());
     // An event, and no comment: the page hears it, and opens a new stream where it hears nothing.
     if (news.length === 0) await send(stream, { event: 'beat', data: '' });
-    for (const event of ['changed', 'done'] as const) if (news.includes(event)) await send(stream, { event, data: '' });
-    if (news.includes('bye')) return send(stream, { event: 'bye', data: '' });
-    if (news.includes('log')) await sendLog(page, stream, nextOfLog());
   }
 }
+
+const EVENTS = ['changed', 'done', 'bye'] as const;
 
 async function sendLog(page: OpenPage, stream: SSEStreamingApi, message: SSEMessage | undefined): Promise<void> {
   if (!message) return;

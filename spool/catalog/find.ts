@@ -14,6 +14,7 @@ export type Found = { kind: 'found'; match: Match } | { kind: 'moved' } | { kind
  * last. Looks at what is known, and reads the files of that job alone.
  */
 export function findIn(known: Known, id: string, now: number): Found {
+  if (id === '') return { kind: 'unknown' };
   const live = liveMatch(known, id, now);
   if (live.kind === 'found') return live;
   const over = overMatch(known, id, now);
@@ -71,9 +72,11 @@ function latest({ spool }: Known, folder: JobFolder, id: string, now: number): P
 
 function entriesOf(folder: JobFolder, id: string): Entry[] {
   const found: Entry[] = [];
+  const ending = folder.folder === 'incoming' || folder.folder === 'rejected' ? `${id}.json` : `-${id}.json`;
   for (const entry of folder.entries()) {
-    // Most names do not have it in them, which costs less to see than what id they have.
-    if (entry.name.includes(id) && idIn(folder.folder, entry.name) === id) found.push(entry);
+    // Most names do not end so, which costs less to see than what id they have.
+    const isLikely = entry.name.endsWith(ending) || entry.name === id;
+    if (isLikely && idIn(folder.folder, entry.name) === id) found.push(entry);
   }
   return found;
 }

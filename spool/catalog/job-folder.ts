@@ -61,10 +61,9 @@ export class JobFolder {
 
   /** Reads an entry's job and remembers its facts; undefined when the file has gone. `now` in milliseconds since the epoch. */
   read(entry: Entry, place: Place, now: number): JobStatus | undefined {
-    const mtimeMs = this.#spool.disk.facts(place.file)?.mtimeMs;
-    const job = mtimeMs === undefined ? undefined : statusAt(this.#spool, place, now);
-    if (mtimeMs === undefined || !job) return undefined;
-    if (entry.fact?.mtimeMs !== mtimeMs) entry.fact = factOf(job, mtimeMs);
+    const facts = this.#spool.disk.facts(place.file);
+    const job = facts && statusAt(this.#spool, place, now, facts);
+    if (job && entry.fact?.mtimeMs !== facts.mtimeMs) entry.fact = factOf(job, facts.mtimeMs);
     return job;
   }
 

@@ -1,24 +1,36 @@
 /** What is known of a job says about a filter, before its file or line is read. */
-import { type Filter, type JobFacts, matchesFacts, matchesFailure, matchesId, matchesState, needsContent } from '../filter.ts';
+import {
+  type Filter,
+  matcherOf,
+  matchesFacts,
+  matchesFailure,
+  matchesHandler,
+  matchesId,
+  matchesRetried,
+  matchesState,
+  matchesTime,
+  needsContent,
+} from '../filter.ts';
 import { idOf } from '../order.ts';
-import { idOfPlace } from '../query.ts';
+import { type Folder, idOfPlace } from '../query.ts';
 import type { State } from '../state.ts';
 import { hashOf } from './columns.ts';
 import type { Fact } from './fact.ts';
-import type { LedgerRows } from './ledger-rows.ts';
+import type { Handler, LedgerRows } from './ledger-rows.ts';
 
 /** Whether a job passes; `read`: only reading it can say. */
 export type Verdict = 'yes' | 'no' | 'read';
 
 /** Judges a job's file by its name and, where it has been read before, by what is remembered of it. */
-export type FileJudge = (state: State, name: string, fact: Fact | undefined) => Verdict;
+export type FileJudge = (state: State, file: { folder: Folder | 'running'; name: string; fact: Fact | undefined }) => Verdict;
 
 export function fileJudge(filter: Filter): FileJudge {
   const needs = needsContent(filter);
+  const isOfId = matcherOf(filter.ids);
   const hasIds = filter.ids.length > 0;
-  return (state, name, fact) => {
+  return (state, { folder, name, fact }) => {
     if (!matchesState(filter, state)) return 'no';
-    if (hasIds && !matchesId(filter, idOfFile(state, name))) return 'no';
+    if (hasIds && !isOfId(idOfFile(folder, name))) return 'no';
     if (!needs) return 'yes';
     return fact ? judgeFact(filter, state, fact) : 'read';
   };
@@ -31,30 +43,45 @@ function judgeFact(filter: Filter, state: State, fact: Fact): Verdict {
   return !isFailure || filter.params.length > 0 || filter.texts.length > 0 ? 'read' : 'yes';
 }
 
-function idOfFile(state: State, name: string): string {
-  // Names in `incoming/`, which is part of these states, and in `rejected/` may have any form.
-  return state === 'pending' || state === 'scheduled' || state === 'rejected' ? idOfPlace({ name }) : idOf(name);
-}
+// Elsewhere than in these two folders names have one form only.
+const idOfFile = (folder: Folder | 'running', name: string): string =>
+  folder === 'incoming' || folder === 'rejected' ? idOfPlace({ name }) : idOf(name);
 
 /** Judges rows of completed jobs by their numbers alone; for an id that is named in full, a line or two are read. */
 export function rowJudge(filter: Filter, rows: LedgerRows): (row: number) => Verdict {
   // A completed job has no error.
   if (filter.errors.length > 0) return () => 'no';
-  const { columns, handlers } = rows;
-  const hashes = filter.ids.some((id) => id.includes('*')) ? [] : filter.ids.map(hashOf);
-  const isToRead = filter.params.length + filter.texts.length > 0 || (filter.ids.length > 0 && hashes.length === 0);
-  const passes = isToRead ? 'read' : 'yes';
-  const isOfId = (row: number) => hashes.includes(columns.hash[row] as number) && matchesId(filter, rows.statusAt(row)?.id ?? '');
-  const facts: JobFacts = { state: 'completed', class: '', method: '', attempts: 0, changedAt: 0 };
+  const { columns } = rows;
+  const isOfHandler = handlerJudge(filter, rows.handlers);
+  const isOfId = idJudge(filter, rows);
+  const passes = filter.params.length + filter.texts.length > 0 || filter.ids.some(isPattern) ? 'read' : 'yes';
   return (row) => {
-    if (hashes.length > 0 && !isOfId(row)) return 'no';
-    // One object for all rows: there may be half a million.
-    Object.assign(facts, handlers[columns.handler[row] as number]);
-    facts.attempts = columns.attempts[row] as number;
-    facts.changedAt = columns.finishedAt[row] as number;
-    return matchesFacts(filter, facts) ? passes : 'no';
+    const isIt =
+      isOfHandler(columns.handler[row] as number) &&
+      matchesTime(filter, columns.finishedAt[row] as number) &&
+      (filter.retried === undefined || matchesRetried(filter, { state: 'completed', attempts: columns.attempts[row] as number })) &&
+      isOfId(row);
+    return isIt ? passes : 'no';
   };
 }
+
+// Hundreds of thousands of rows share a few handlers.
+function handlerJudge(filter: Filter, handlers: readonly Handler[]): (number: number) => boolean {
+  if (filter.classes.length + filter.methods.length === 0) return () => true;
+  const judged: boolean[] = [];
+  return (number) => {
+    judged[number] ??= matchesHandler(filter, handlers[number] as Handler);
+    return judged[number];
+  };
+}
+
+function idJudge(filter: Filter, rows: LedgerRows): (row: number) => boolean {
+  if (filter.ids.length === 0 || filter.ids.some(isPattern)) return () => true;
+  const hashes = new Set(filter.ids.map(hashOf));
+  return (row) => hashes.has(rows.columns.hash[row] as number) && matchesId(filter, rows.statusAt(row)?.id ?? '');
+}
+
+const isPattern = (id: string): boolean => id.includes('*');
 
 /** Whether a ledger line may be of a job that passes: its text has in it what is looked for. What is shown of a job is less than its line, never more. */
 export function likelyLine(filter: Filter): (line: string, handler: string) => boolean {

@@ -25,12 +25,18 @@ export function countOf({ running, waiting, over, ledger }: Known, state: State,
   }
 }
 
-/** The files of the jobs in a state that is no runner's and not the ledger's, in no order. */
-export function* filesIn({ waiting, over }: Known, state: Exclude<State, 'running' | 'completed'>, now: number): Generator<Entry> {
-  if (state === 'failed' || state === 'cancelled' || state === 'rejected') return yield* over.folders[state].entries();
-  const { accepted, incoming } = waiting.items(state, now);
-  yield* accepted;
-  yield* incoming;
+/** A job's file, and what is remembered of it. */
+export type KnownFile = Pick<Entry, 'name' | 'fact'> & { folder: Entry['folder'] | 'running' };
+
+/** The files of the jobs in a state, in no order. */
+export function* filesIn({ running, waiting, over }: Known, state: Exclude<State, 'completed'>, now: number): Generator<KnownFile> {
+  if (state === 'running') for (const { name } of running.items) yield { folder: 'running', name, fact: undefined };
+  else if (state === 'failed' || state === 'cancelled' || state === 'rejected') yield* over.folders[state].entries();
+  else {
+    const { accepted, incoming } = waiting.items(state, now);
+    yield* accepted;
+    yield* incoming;
+  }
 }
 
 /** A number that changes with every change in a state's jobs. */

@@ -33,38 +33,44 @@ export type ListPage = {
 
 /** A page of what is known. Throws SpoolError `INVALID_REQUEST` when `after` is no cursor. `now` in milliseconds since the epoch. */
 export async function pageOf(known: Known, query: ListQuery, now: number): Promise<ListPage> {
-  const { filter, after, limit, budgetMs = DEFAULT_BUDGET_MS, shown = (job) => job } = query;
-  const began = performance.now();
+  const { filter, shown = (job) => job } = query;
   const accepts = (job: JobStatus) => matches(filter, shown(job));
+  const page = await search(new Walk(known, filter, now), query, accepts);
+  const total = await totalOf({ known, filter, now, accepts });
+  return { ...page, total, stoppedEarly: page.stoppedEarly || (page.next === undefined && lacksLines(known, filter)) };
+}
+
+async function search(walk: Walk, query: ListQuery, accepts: (job: JobStatus) => boolean): Promise<Omit<ListPage, 'total'>> {
+  const { after, limit, budgetMs = DEFAULT_BUDGET_MS } = query;
+  const began = performance.now();
   const breath = new Breath();
-  const walk = new Walk(known, filter, now);
   const jobs: JobStatus[] = [];
   let next = after;
-  let end: End = 'all';
+  let read = 0;
   for (const candidate of walk.from(after === undefined ? undefined : readCursor(after))) {
-    end = endBefore(candidate, jobs.length >= limit, next === after ? 0 : performance.now() - began, budgetMs);
-    if (end !== 'all') break;
+    const isFull = jobs.length >= limit;
+    if (isFull || isLate(candidate, read, performance.now() - began, budgetMs))
+      return { jobs, next, stoppedEarly: !isFull, searched: walk.looked };
     const job = candidate.read();
+    read += 1;
     if (job && accepts(job)) jobs.push(job);
     next = writeCursor(candidate.position);
     if (breath.isDue) await breath.take();
   }
-  const total = await totalOf({ known, filter, now, deadline: began + budgetMs, accepts });
-  const stoppedEarly = end === 'late' || (end === 'all' && lacksLines(known, filter));
-  return { jobs, next: end === 'all' ? undefined : next, total, stoppedEarly, searched: walk.looked };
+  return { jobs, next: undefined, stoppedEarly: false, searched: walk.looked };
 }
 
-/** Why a page ended: nothing is left, it is full, or the time is over. */
-type End = 'all' | 'full' | 'late';
-
-function endBefore({ verdict }: Candidate, isFull: boolean, tookMs: number, budgetMs: number): End {
-  if (isFull) return 'full';
-  // A page is made of those that pass for certain, so they are read; what may take too long is searching.
-  return tookMs > (verdict === 'read' ? budgetMs : budgetMs * CERTAIN_PATIENCE) ? 'late' : 'all';
+// A page is made of those that pass for certain, so they are read; what may take too long is searching. However busy the machine is, each page
+// gets further.
+function isLate({ verdict }: Candidate, read: number, tookMs: number, budgetMs: number): boolean {
+  const patienceMs = verdict === 'read' && read >= MIN_READ ? budgetMs : budgetMs * PATIENCE;
+  return read > 0 && tookMs > patienceMs;
 }
 
 // Those that are only counted cannot be listed.
 const lacksLines = ({ ledger }: Known, filter: Filter): boolean => matchesState(filter, 'completed') && ledger.beyond > 0;
 
 const DEFAULT_BUDGET_MS = 60;
-const CERTAIN_PATIENCE = 10;
+/** So many times the budget it may take for what should be quick. */
+const PATIENCE = 10;
+const MIN_READ = 200;

@@ -6,48 +6,51 @@ import { fileJudge, rowJudge, type Verdict } from './judge.ts';
 import { countOf, filesIn, type Known } from './known.ts';
 import { Walk } from './walk.ts';
 
-/** What a total is asked of. `now` in milliseconds since the epoch, `deadline` in monotonic milliseconds. */
-export type Question = { known: Known; filter: Filter; now: number; deadline: number; accepts(job: JobStatus): boolean };
+/** What a total is asked of. `now` in milliseconds since the epoch. */
+export type Question = { known: Known; filter: Filter; now: number; accepts(job: JobStatus): boolean };
 
-/** How many jobs pass a filter; undefined when that would take too long to find out. */
+/** How many jobs pass a filter; undefined when too many would have to be read to find out. */
 export async function totalOf(question: Question): Promise<number | undefined> {
   const { known, filter, now } = question;
-  if (matchesState(filter, 'completed') && hasContent(filter) && known.ledger.beyond > 0) return undefined;
-  const sum = { certain: 0, toRead: 0 };
-  for (const state of STATES) {
-    if (!matchesState(filter, state)) continue;
-    if (!hasContent(filter)) sum.certain += countOf(known, state, now);
-    else for (const verdict of verdictsIn(known, filter, state, now)) if (!add(sum, verdict)) return undefined;
+  const states = STATES.filter((state) => matchesState(filter, state));
+  if (!needsContent(filter) && filter.ids.length === 0) return states.reduce((sum, state) => sum + countOf(known, state, now), 0);
+  const tally: Tally = { certain: 0, toRead: 0 };
+  for (const state of states) {
+    tallyIn(question, state, tally);
+    if (tally.toRead > MAX_READ) return undefined;
   }
-  return sum.toRead === 0 ? sum.certain : readTotal(question, sum.certain);
+  return tally.toRead === 0 ? tally.certain : readTotal(question, tally.certain);
 }
 
-const hasContent = (filter: Filter): boolean => needsContent(filter) || filter.ids.length > 0;
+/** How many pass for certain, and of how many only reading can tell. */
+type Tally = { certain: number; toRead: number };
 
-/** False when there is too much to read. */
-function add(sum: { certain: number; toRead: number }, verdict: Verdict): boolean {
-  if (verdict === 'yes') sum.certain += 1;
-  if (verdict === 'read') sum.toRead += 1;
-  return sum.toRead <= MAX_READ;
-}
-
-function* verdictsIn(known: Known, filter: Filter, state: State, now: number): Generator<Verdict> {
-  if (state === 'completed') {
-    const judge = rowJudge(filter, known.ledger);
-    for (let row = 0; row < known.ledger.columns.length; row++) yield judge(row);
-    return;
-  }
+function tallyIn({ known, filter, now }: Question, state: State, tally: Tally): void {
+  if (state === 'completed') return tallyRows(known, filter, tally);
   const judge = fileJudge(filter);
-  const files = state === 'running' ? known.running.items : filesIn(known, state, now);
-  for (const file of files) yield judge(state, file.name, 'fact' in file ? file.fact : undefined);
+  for (const file of filesIn(known, state, now)) {
+    count(tally, judge(state, file));
+    if (tally.toRead > MAX_READ) return;
+  }
 }
 
-async function readTotal({ known, filter, now, deadline, accepts }: Question, certain: number): Promise<number | undefined> {
+function tallyRows({ ledger }: Known, filter: Filter, tally: Tally): void {
+  const judge = rowJudge(filter, ledger);
+  // Lines that are only counted could not even be read.
+  if (ledger.beyond > 0) tally.toRead = Number.POSITIVE_INFINITY;
+  for (let row = 0; row < ledger.columns.length && tally.toRead <= MAX_READ; row++) count(tally, judge(row));
+}
+
+function count(tally: Tally, verdict: Verdict): void {
+  if (verdict === 'yes') tally.certain += 1;
+  if (verdict === 'read') tally.toRead += 1;
+}
+
+async function readTotal({ known, filter, now, accepts }: Question, certain: number): Promise<number> {
   const breath = new Breath();
   let total = certain;
   for (const { verdict, read } of new Walk(known, filter, now).from()) {
     if (verdict !== 'read') continue;
-    if (performance.now() > deadline) return undefined;
     const job = read();
     if (job && accepts(job)) total += 1;
     if (breath.isDue) await breath.take();
@@ -56,4 +59,4 @@ async function readTotal({ known, filter, now, deadline, accepts }: Question, ce
 }
 
 /** So many may be read only to be counted. */
-const MAX_READ = 500;
+const MAX_READ = 200;

@@ -61,7 +61,7 @@ export class Walk {
     const { spool, running } = this.#known;
     for (const place of running.items) {
       if (start && 'name' in start && compareJobs(place.name, start.name) <= 0) continue;
-      const verdict = this.#verdictOn('running', place.name);
+      const verdict = this.#verdictOn('running', { folder: 'running', name: place.name, fact: undefined });
       if (verdict === 'no') continue;
       const position: Position = { section: 'running', name: place.name, isIncoming: false };
       yield { verdict, position, place, finishedAt: undefined, read: () => statusAt(spool, place, this.#now) };
@@ -89,7 +89,7 @@ export class Walk {
     const { folders } = this.#known.waiting;
     for (let at = first; at < entries.length; at++) {
       const entry = entries[at] as Entry;
-      const verdict = this.#verdictOn(state, entry.name, entry);
+      const verdict = this.#verdictOn(state, entry);
       if (verdict === 'no') continue;
       const folder = folders[entry.folder as keyof typeof folders];
       const place: Place = { state, name: entry.name, file: folder.fileOf(entry) };
@@ -141,7 +141,7 @@ export class Walk {
 
   #fileCandidate(entry: Entry): Candidate | undefined {
     const state = entry.folder as OverState;
-    const verdict = this.#verdictOn(state, entry.name, entry);
+    const verdict = this.#verdictOn(state, entry);
     if (verdict === 'no') return undefined;
     const folder = this.#known.over.folders[state];
     const place: Place = { state, name: entry.name, file: folder.fileOf(entry) };
@@ -167,9 +167,9 @@ export class Walk {
     return this.#isLikely(text, `${handler?.class}.${handler?.method}`) ? statusOfText(text) : undefined;
   }
 
-  #verdictOn(state: Place['state'], name: string, entry?: Entry): Verdict {
+  #verdictOn(...file: Parameters<FileJudge>): Verdict {
     this.looked += 1;
-    return this.#judge(state, name, entry?.fact);
+    return this.#judge(...file);
   }
 }
 

@@ -58,12 +58,12 @@ test('a form with mistakes says what is wrong with which field, and keeps what w
   for (const [name, value] of Object.entries(typed)) await page.locator(`#${name}`).fill(value);
   await page.getByRole('button', { name: 'Enqueue', exact: true }).click();
   await page.getByRole('alert').waitFor();
-  for (const name of ['params']) await page.locator(`#${name}[aria-invalid=true]`).waitFor();
+  await page.locator('#params[aria-invalid=true]').waitFor();
   await page.locator('#params').fill('[]');
   await page.getByRole('button', { name: 'Enqueue', exact: true }).click();
   for (const name of ['delay', 'id']) {
     await page.locator(`#${name}[aria-invalid=true]`).waitFor();
-    assert.ok((await page.locator(`#${name}-wrong`).textContent())?.includes('expected'), name);
+    assert.ok((await page.locator(`#${name}-wrong`).textContent())?.startsWith(`${name}: `), name);
   }
   assert.equal(await page.getByLabel('Handler').inputValue(), 'Steps.handle');
   for (const [name, value] of Object.entries({ ...typed, params: '[]' }))
@@ -164,7 +164,7 @@ test('a duplicate with edits keeps the secrets of its original, which no page sh
   if (skipsWithoutChromium(t)) return;
   const { base, spool } = await service();
   const params = [{ to: 'a@shop.example', apiKey: 'k-9f8e7d' }];
-  dropFile(spool, 'p5-now-original.json', { class: 'Trouble', method: 'echo', params, retries: 2 });
+  dropFile(spool, 'p5-now-original.json', { class: 'Trouble', method: 'echo', params });
   await waitFor(() => jobStatus(spool, 'original')?.state === 'completed', 'the job to complete');
   const page = await openPage(t, `${base}/dashboard/jobs/original`);
   assert.doesNotMatch(await page.content(), /k-9f8e7d/);
@@ -174,7 +174,6 @@ test('a duplicate with edits keeps the secrets of its original, which no page sh
   const before = await field.inputValue();
   assert.match(before, /"apiKey": "••••••"/);
   assert.doesNotMatch(await page.content(), /k-9f8e7d/);
-  assert.equal(await page.locator('#retries').inputValue(), '2');
   await field.fill(before.replace('a@shop.example', 'b@shop.example'));
   await page.getByLabel('Id', { exact: true }).fill('copy');
   await page.getByRole('button', { name: 'Enqueue', exact: true }).click();

@@ -75,9 +75,10 @@ test('an open page', async (t) => {
     const page = await openPage(t, `${base}/dashboard`);
     const before = await completed(page);
     await page.getByRole('button', { name: 'Live', exact: true }).click();
-    quickJob(spool);
+    const id = quickJob(spool);
     await page.getByText('Updates wait: they are paused').waitFor();
     assert.equal(await completed(page), before);
+    await waitFor(() => jobStatus(spool, id)?.state === 'completed', 'the job');
     await page.goto(`${base}/dashboard/runners`);
     const isOn = () => page.locator('#tools button').first().getAttribute('aria-pressed');
     assert.equal(await isOn(), 'false');

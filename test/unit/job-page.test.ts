@@ -59,7 +59,10 @@ test('a job that is being cancelled says since when, and what happens next', asy
   assert.deepEqual([response.status, response.headers.get('Location')], [303, '/dashboard/jobs/a']);
   assert.equal(isCancelRequested(spool, 'a'), true);
   const { text } = await get('a');
-  assert.match(text, /Cancellation was asked for <time [^>]*>[^<]*<\/time> ago\. .*after 5s, its processes get TERM, and after 5s more KILL/);
+  assert.match(
+    text,
+    /Cancellation was asked for <time [^>]*>[^<]*<\/time> ago\. .*after 5s, its processes get TERM, and after 5s more KILL/,
+  );
   assert.doesNotMatch(text, /action="\/dashboard\/jobs\/a\/cancel"/, 'it is asked for once');
 });
 

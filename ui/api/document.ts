@@ -35,7 +35,7 @@ const ABOUT =
 /** What any operation may answer. */
 export const OTHERWISE = {
   description:
-    'Any other refusal: 401 without a right password or token, 403 where nothing may be changed (a viewer, a read-only service, another site), 421 under a strange host name, 429 after too many wrong sign-ins, 500 and 503 when the service or its disk is in trouble.',
+    'Any operation may refuse: 401 without a right password or token, 403 where nothing may be changed (a viewer, a read-only service, another site), 421 under a strange host name, 429 after too many wrong sign-ins, 500 and 503 when the service or its disk is in trouble.',
   content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
 };
 

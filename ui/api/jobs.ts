@@ -33,7 +33,7 @@ export function jobsApi({ catalog }: Dashboard): OpenAPIHono<Env> {
 }
 
 /** A filter's text and the state beside it, both of which must hold. */
-export function filterOf(text: string, state: State | undefined, now: number): ParsedFilter {
+function filterOf(text: string, state: State | undefined, now: number): ParsedFilter {
   const parsed = parseFilter(text, now);
   if (!parsed.ok || state === undefined) return parsed;
   const { states } = parsed.filter;
@@ -70,10 +70,10 @@ const LIST = createRoute({
     'Running jobs first, then those that wait in the order in which they run, then those that are over, newest first. The filter is the one of the dashboard and of `jobspool ls`.',
   request: {
     query: z.strictObject({
-      state: AnyState.optional(),
+      state: AnyState.optional().describe('Only jobs in this state.'),
       q: FilterText.default('').meta({ example: 'class:Report error:ETIMEDOUT since:24h' }),
       after: z.string().max(2_000).optional().describe('The `next` of the page before.'),
-      limit: z.coerce.number().int().min(1).max(500).default(50).describe('How many jobs at most.'),
+      limit: z.coerce.number().int().min(1).max(200).default(50).describe('How many jobs at most.'),
     }),
   },
   responses: { 200: json('The jobs that match.', JobPage), ...refusals(422) },

@@ -10,7 +10,7 @@ import { problem } from '../problem.ts';
 import { actionsApi } from './actions.ts';
 import { json } from './answer.ts';
 import { bulkApi } from './bulk.ts';
-import { documentOf } from './document.ts';
+import { type ApiDocument, documentOf } from './document.ts';
 import { eventsApi } from './events.ts';
 import { jobsApi } from './jobs.ts';
 import { logApi } from './log.ts';
@@ -27,7 +27,11 @@ export function apiRoutes(dashboard: Dashboard): OpenAPIHono<Env> {
     return refused ?? answerError(error, context, dashboard);
   });
   for (const part of PARTS) api.route('/', part(dashboard));
-  api.openapi(DOCUMENT, (context) => context.json(documentOf(api, dashboard) as object as Record<string, JSONValue>, 200));
+  let document: ApiDocument | undefined;
+  api.openapi(DOCUMENT, (context) => {
+    document ??= documentOf(api, dashboard);
+    return context.json(document as object as Record<string, JSONValue>, 200);
+  });
   const methods = methodsOf(api);
   api.all('/api/*', (context) => answerNoRoute(context, dashboard, methods));
   return api;

@@ -19,10 +19,21 @@ function make(tag, properties, ...children) {
   element.append(...children);
   return element;
 }
+
+/** What the browser remembers; where it may not, as long as the page is open. @type {Record<string, string> | Storage} */
+let kept = {};
+/** The same of this tab. @type {Record<string, string> | Storage} */
+let keptHere = {};
+try {
+  kept = localStorage;
+  keptHere = sessionStorage;
+} catch {}
 /** @type {(key: string) => boolean} */
-const isSet = (key) => localStorage.getItem(`jobspool-${key}`) === 'yes';
+const isSet = (key) => kept[`jobspool-${key}`] === 'yes';
 /** @type {(key: string, on: boolean) => void} */
-const set = (key, on) => localStorage.setItem(`jobspool-${key}`, on ? 'yes' : 'no');
+const set = (key, on) => {
+  kept[`jobspool-${key}`] = on ? 'yes' : 'no';
+};
 
 // Times
 
@@ -63,7 +74,7 @@ function showTimes(within, onlySeen = false) {
 const bar = make('div', { className: 'live-bar', hidden: true });
 const barWhy = make('span', {});
 const barCount = make('span', { className: 'muted' });
-const load = make('button', { type: 'button', onclick: () => refresh(true) }, 'Load');
+const load = /** @type {HTMLButtonElement} */ (make('button', { type: 'button' }, 'Load'));
 barWhy.setAttribute('role', 'status');
 bar.append(barWhy, barCount, load);
 const pause = make('button', { type: 'button', onclick: () => togglePause() });
@@ -117,8 +128,8 @@ function greeted({ version }) {
   showState();
   if (version === root.dataset.version) return;
   // Once: behind a balancer two versions may answer in turn.
-  if (sessionStorage.getItem('jobspool-version') === version || heldBecause()) return showBar('A new version runs here', '', true);
-  sessionStorage.setItem('jobspool-version', version);
+  if (keptHere['jobspool-version'] === version || heldBecause()) return showBar('A new version runs here', '', () => location.reload());
+  keptHere['jobspool-version'] = version;
   location.reload();
 }
 
@@ -140,7 +151,7 @@ function changed() {
 function update() {
   if (changes === 0 || isRefreshing || document.hidden || Date.now() < nextAt || find('.htmx-request')) return;
   const why = heldBecause();
-  if (why) showBar(`Updates wait: ${why}`, changes === 1 ? '1 change' : `${changes} changes`, true);
+  if (why) showBar(`Updates wait: ${why}`, changes === 1 ? '1 change' : `${changes} changes`, () => refresh(true));
   else refresh();
 }
 
@@ -163,11 +174,12 @@ async function refresh(isAsked = false) {
   isRefreshing = true;
   const began = Date.now();
   const before = changes;
+  let leastMs = 1000;
   try {
     const response = await fetch(location.href, { headers: { Accept: 'text/html' }, signal: AbortSignal.timeout(20_000) });
     const page = new DOMParser().parseFromString(await response.text(), 'text/html');
     const fresh = find('#live', page);
-    if (!response.ok || !fresh) return showBar(`This page answered with ${response.status}`, '', true);
+    if (!response.ok || !fresh) return showBar(`This page answers with ${response.status} now`, '', () => location.reload());
     // Somebody may have begun to select while we waited.
     if (!isAsked && heldBecause()) return;
     changes -= before;
@@ -177,11 +189,12 @@ async function refresh(isAsked = false) {
     document.title = page.title;
   } catch {
     failures += 1;
+    leastMs = 5000;
     showState();
   } finally {
     isRefreshing = false;
     refreshedAt = Date.now();
-    nextAt = refreshedAt + Math.min(10_000, Math.max(1000, 4 * (refreshedAt - began)));
+    nextAt = refreshedAt + Math.min(10_000, Math.max(leastMs, 4 * (refreshedAt - began)));
   }
 }
 
@@ -194,12 +207,13 @@ function tick() {
   if (failures > 1 && Date.now() - refreshedAt > 10_000 && !heldBecause()) refresh();
 }
 
-/** @type {(why: string, count: string, isLoadable: boolean) => void} */
-function showBar(why, count, isLoadable) {
+/** @type {(why: string, count?: string, act?: () => void) => void} */
+function showBar(why, count = '', act) {
   // Said again only when it is another reason.
   if (barWhy.textContent !== why) barWhy.textContent = why;
   barCount.textContent = count;
-  load.hidden = !isLoadable;
+  load.hidden = !act;
+  load.onclick = () => act?.();
   bar.hidden = false;
 }
 
@@ -210,7 +224,7 @@ function showState() {
   pause.setAttribute('aria-pressed', String(!isPaused));
   pause.title = `${isPaused ? 'Resume' : 'Pause'} live updates (p)`;
   pause.replaceChildren(make('span', { className: 'dot' }), isPaused ? 'Paused' : 'Live');
-  if (failures > 1 && !heldBecause()) showBar('Live updates interrupted: this page asks every 10 s', '', false);
+  if (failures > 1 && !heldBecause()) showBar('Live updates interrupted: this page asks every 10 s');
   else if (failures === 0 && load.hidden) bar.hidden = true;
 }
 
@@ -244,7 +258,8 @@ function appendLog({ text, to, isCut }) {
   const lines = [...log.childNodes].map((node) => (node.textContent ?? '').split('\n').length - 1);
   let count = lines.reduce((sum, one) => sum + one, 0);
   for (const one of lines) {
-    if ((count -= one) < MAX_LINES) break;
+    count -= one;
+    if (count < MAX_LINES) break;
     log.firstChild?.remove();
   }
   if (isFollowed) log.scrollTop = log.scrollHeight;
@@ -264,8 +279,9 @@ function startFollowing() {
     follow(on);
     if (on) log.scrollTop = log.scrollHeight;
   };
+  // Only at first: an action does not move what is being read.
+  if (!log.onscroll) log.scrollTop = log.scrollHeight;
   log.onscroll = () => follow(isAtEnd(log));
-  log.scrollTop = log.scrollHeight;
 }
 
 // Rows, and the keys that reach everything
@@ -326,6 +342,11 @@ function moveRow(step) {
 
 /** @type {(selector: string) => void} */
 const press = (selector) => find(selector)?.click();
+/** @type {(selector: string) => void} */
+function pressInRow(selector) {
+  const row = currentRow();
+  if (row) find(selector, row)?.click();
+}
 
 /** @type {Record<string, () => void>} */
 const KEYS = {
@@ -333,7 +354,7 @@ const KEYS = {
   '/': () => find('input[type=search]')?.focus(),
   j: () => moveRow(1),
   k: () => moveRow(-1),
-  x: () => find('input[type=checkbox]', currentRow() ?? document.createElement('p'))?.click(),
+  x: () => pressInRow('input[type=checkbox]'),
   '*': () => selectAll(!boxes().every(({ checked }) => checked)),
   Escape: () => selectAll(false),
   p: () => body.dataset.live && togglePause(),
@@ -354,6 +375,9 @@ const HELP = [
   ['p f t', 'pause live updates, follow a log, change the theme'],
 ];
 
+/** @type {(key: string) => string} Without a row that is meant, no row's button is pressed. */
+const keyed = (key) => `[data-key=${key}]:not(:disabled)${currentRow() ? '' : ':not(.list *)'}`;
+
 let isAfterG = false;
 
 document.addEventListener('keydown', (event) => {
@@ -365,8 +389,8 @@ document.addEventListener('keydown', (event) => {
   if (act) {
     event.preventDefault();
     act();
-  } else if (/^[A-Z]$/.test(key)) find(`[data-key=${key}]:not(:disabled)`, currentRow() ?? find('main') ?? document)?.click();
-  else if (key === 'Enter' && target instanceof HTMLInputElement) find('a', currentRow() ?? document.createElement('p'))?.click();
+  } else if (/^[A-Z]$/.test(key)) find(keyed(key), currentRow() ?? find('main') ?? document)?.click();
+  else if (key === 'Enter' && target instanceof HTMLInputElement) pressInRow('a');
 });
 
 // Dialogs
@@ -400,14 +424,18 @@ async function ask(url, init, instead) {
   const question = find('#confirm', new DOMParser().parseFromString(text, 'text/html'));
   if (question) return openDialog(document.adoptNode(question));
   await htmx.swap({ sourceElement: body, target: '#main', select: '#main', swap: 'outerMorph', text, request: {} });
-  arrived(response.redirected ? response.url : location.href, text);
+  arrived(response, text);
 }
 
-/** @type {(url: string, text: string) => void} An action's answer is in `#main`: what stands around it follows. */
-function arrived(url, text) {
+/** @type {(response: Response, text: string) => void} An action's answer is in `#main`: what stands around it follows. */
+function arrived({ redirected, url }, text) {
   const page = new DOMParser().parseFromString(text, 'text/html');
   dialog.close();
-  if (url !== location.href) history.pushState(null, '', url);
+  // Where it was posted to is no page.
+  if (redirected && url !== location.href.split('#')[0]) {
+    history.pushState(null, '', url);
+    find('.top nav')?.replaceChildren(...(find('.top nav', page)?.childNodes ?? []));
+  }
   document.title = page.title;
   selectAll(false);
   changes = 0;
@@ -445,7 +473,8 @@ document.addEventListener('submit', (event) => {
   event.preventDefault();
   const fields = new FormData(form, event.submitter);
   const text = [...fields].map(([name, value]) => [name, String(value)]);
-  ask(form.action, { method: 'POST', body: new URLSearchParams(text) }, () => showBar('The service does not answer', '', false));
+  // Not `form.action`: a button of that name would be found instead.
+  ask(form.getAttribute('action') ?? '', { method: 'POST', body: new URLSearchParams(text) }, () => showBar('The service does not answer'));
 });
 
 /** @type {(button: HTMLElement) => Promise<void>} */
@@ -489,8 +518,8 @@ document.addEventListener('htmx:before:swap', (event) => {
   const { ctx, tasks } = /** @type {CustomEvent} */ (event).detail;
   // Drawn as it is here already: what did not change is left alone.
   for (const { fragment } of tasks) showTimes(fragment);
-  const [question] = all('#confirm', tasks[0]?.fragment);
-  if (!ctx.response || !question) return;
+  const question = ctx.response && tasks[0] && find('#confirm', tasks[0].fragment);
+  if (!question) return;
   event.preventDefault();
   openDialog(question);
 });
@@ -498,7 +527,7 @@ document.addEventListener('htmx:after:swap', (event) => {
   const { ctx } = /** @type {CustomEvent} */ (event).detail;
   const { raw } = ctx.response ?? {};
   addSelectAll();
-  if (raw) arrived(raw.redirected ? raw.url : location.href, ctx.text);
+  if (raw) arrived(raw, ctx.text);
 });
 
 find('#tools')?.append(
@@ -507,6 +536,7 @@ find('#tools')?.append(
   make('button', { type: 'button', ariaLabel: 'Keyboard', title: 'Keyboard (?)', onclick: () => help() }, '?'),
 );
 body.append(bar, dialog);
+root.classList.add('js');
 showTimes(document);
 showTheme();
 showState();

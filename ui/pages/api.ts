@@ -18,22 +18,19 @@ export function apiPage(dashboard: Dashboard): Hono<Env> {
 }
 
 /** What the page shows of a document. */
-export function referenceOf(
+function referenceOf(
   { info, tags = [], paths = {}, components = {} }: ApiDocument,
   { credentials }: Dashboard,
   address: string,
 ): Reference {
   const schemas = (components.schemas ?? {}) as Record<string, unknown>;
   const operations = Object.entries(paths).flatMap(([path, item]) =>
-    Object.entries(item as Record<string, Described>).map(([method, described]) => ({
-      tag: described.tags[0],
-      ...operationOf(path, method, described, schemas),
-    })),
+    Object.entries(item as Record<string, Described>).map(([method, described]) => operationOf(path, method, described, schemas)),
   );
   return {
     about: info.description ?? '',
     otherwise: OTHERWISE.description,
-    groups: tags.map(({ name, description = '' }) => ({ name, description, operations: operations.filter(({ tag }) => tag === name) })),
+    operations: tags.flatMap(({ name }) => operations.filter(({ group }) => group === name)),
     schemas: Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1)),
     address,
     isOpen: isOpen(credentials),
@@ -43,7 +40,7 @@ export function referenceOf(
 /** An operation as our documents have it. */
 type Described = {
   operationId: string;
-  tags: string[];
+  tags: [string];
   summary: string;
   description?: string;
   parameters?: { name: string; in: string; required?: boolean; schema: Schema; description?: string }[];
@@ -56,10 +53,19 @@ type Schema = { $ref?: string; description?: string; example?: unknown };
 type Schemas = Record<string, unknown>;
 
 function operationOf(path: string, method: string, described: Described, schemas: Schemas): Operation {
-  const { operationId: id, summary, description = '', parameters = [], requestBody, responses } = described;
+  const {
+    operationId: id,
+    tags: [group],
+    summary,
+    description = '',
+    parameters = [],
+    requestBody,
+    responses,
+  } = described;
   const body = requestBody?.content['application/json'];
   return {
     id,
+    group,
     method: method.toUpperCase(),
     path,
     summary,

@@ -9,7 +9,7 @@ export type Reference = {
   about: string;
   /** What any operation may answer besides. */
   otherwise: string;
-  groups: { name: string; description: string; operations: Operation[] }[];
+  operations: Operation[];
   schemas: [name: string, schema: unknown][];
   /** Where this service was reached, with its base path. */
   address: string;
@@ -19,6 +19,7 @@ export type Reference = {
 
 export type Operation = {
   id: string;
+  group: string;
   method: string;
   path: string;
   summary: string;
@@ -35,18 +36,18 @@ export type Parameter = { name: string; in: string; required: boolean; descripti
 
 /** `/dashboard/api`: how to use the API. */
 export function apiReference(frame: Frame, reference: Reference): Html {
-  const { groups, schemas, about, otherwise } = reference;
+  const { operations, schemas, about, otherwise } = reference;
   const body = html`${noticeBar(frame)}
 <h1>API</h1>
 <section class="panel" aria-labelledby="begin"><h2 id="begin">To begin with</h2>
 <p>${words(about)}</p>
-<p>${words(otherwise)}</p>
 ${signIn(reference)}
+<p>${words(otherwise)}</p>
 <p>The <a href="${frame.url('/api/openapi.json')}">OpenAPI 3.1 document</a> says the same as this page, for programs that make clients of it.</p></section>
-${contents(groups)}
-${groups.map((group) => groupPanel(group, reference))}
+${contents(operations)}
+${operations.map((operation) => operationPanel(operation, reference))}
 <section class="panel" aria-labelledby="schemas"><h2 id="schemas">Schemas</h2>
-<p>JSON Schema (2020-12).</p>
+<p>JSON Schema, as OpenAPI 3.1 has it.</p>
 ${schemas.map(([name, schema]) => schemaDetails(name, schema))}</section>`;
   return layout(frame, { title: 'API', section: 'api' }, body);
 }
@@ -60,42 +61,31 @@ function signIn({ address, isOpen }: Reference): Html {
 <pre class="code">export JOBSPOOL=${address}${token}</pre>`;
 }
 
-function contents(groups: Reference['groups']): Html {
-  const row = ({ id, method, path, summary }: Operation) =>
-    html`<tr><td data-label="Method" class="mono">${method}</td><td data-label="Path" class="mono"><a href="#${id}">${path}</a></td><td data-label="What it does">${summary}</td></tr>`;
-  return html`<section class="panel" aria-labelledby="contents"><h2 id="contents">All operations</h2>
+function contents(operations: Operation[]): Html {
+  const row = ({ id, group, method, path, summary }: Operation) =>
+    html`<tr><td data-label="Group">${group}</td><td data-label="Operation" class="mono"><a href="#${id}">${method} ${path}</a></td><td data-label="What it does">${summary}</td></tr>`;
+  return html`<section class="panel"><h2>All operations</h2>
 <div class="scroll" tabindex="0" role="region" aria-label="All operations"><table class="list">
 <caption class="visually-hidden">All operations of the API</caption>
-<thead><tr><th scope="col">Method</th><th scope="col">Path</th><th scope="col">What it does</th></tr></thead>
-<tbody>${groups.flatMap(({ operations }) => operations.map(row))}</tbody></table></div></section>`;
+<thead><tr><th scope="col">Group</th><th scope="col">Operation</th><th scope="col">What it does</th></tr></thead>
+<tbody>${operations.map(row)}</tbody></table></div></section>`;
 }
 
-function groupPanel({ name, description, operations }: Reference['groups'][number], reference: Reference): Html {
-  return html`<section class="panel" aria-labelledby="group-${name}"><h2 id="group-${name}">${name}</h2>
-<p>${words(description)}</p>
-${operations.map((operation) => operationPart(operation, reference))}</section>`;
-}
-
-function operationPart(operation: Operation, reference: Reference): Html {
+function operationPanel(operation: Operation, reference: Reference): Html {
   const { id, method, path, summary, description, body } = operation;
-  return html`<article id="${id}" aria-labelledby="${id}-name">
-<h3 id="${id}-name"><span class="mono">${method} ${path}</span></h3>
+  return html`<section class="panel" id="${id}" aria-labelledby="${id}-name"><h2 id="${id}-name" class="mono">${method} ${path}</h2>
 <p>${summary}. ${words(description)}</p>
 <pre class="code">${curl(operation, reference)}</pre>
 ${parametersOf(operation)}
 ${body ? html`<details><summary>Body, JSON: ${titleOf(body.schema)}</summary><pre class="code">${JSON.stringify(body.schema, null, 2)}</pre></details>` : nothing}
-${answersOf(operation)}
-</article>`;
+${answersOf(operation)}</section>`;
 }
 
-function parametersOf({ id, parameters }: Operation): Html {
+function parametersOf({ parameters }: Operation): Html {
   if (parameters.length === 0) return nothing;
-  const row = ({ name, in: where, required, description, schema }: Parameter) =>
-    html`<tr><td data-label="Name" class="mono">${name}</td><td data-label="In">${where}${required ? '' : ', optional'}</td><td data-label="Is">${words(description)} <span class="muted small mono">${shortly(schema)}</span></td></tr>`;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Parameters of ${id}"><table class="list">
-<caption class="visually-hidden">Parameters of ${id}</caption>
-<thead><tr><th scope="col">Parameter</th><th scope="col">In</th><th scope="col">Is</th></tr></thead>
-<tbody>${parameters.map(row)}</tbody></table></div>`;
+  const parameter = ({ name, in: where, required, description, schema }: Parameter) =>
+    html`<dt><code>${name}</code> <span class="small">${where}${required ? '' : ', optional'}</span></dt><dd>${words(description)} <span class="muted small mono">${shortly(schema)}</span></dd>`;
+  return html`<dl class="facts">${parameters.map(parameter)}</dl>`;
 }
 
 function answersOf({ answers }: Operation): Html {

@@ -70,7 +70,7 @@ function form(frame: Frame, question: BulkQuestion): Html {
 ${leftOut(plan)}
 <form method="post" action="${url('/dashboard/jobs/bulk')}">${fields.map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
 ${plan.count > MUST_TYPE ? typing(count, mistake) : nothing}
-<div class="bar"><button class="${isDangerous ? 'danger' : 'primary'}" ${readOnlyBecause ? html`disabled title="${readOnlyBecause}"` : nothing}>${titleOf(question).slice(0, -1)}</button><a class="button cancel" href="${url(back)}">Leave them alone</a></div></form>`;
+<div class="bar"><button class="${isDangerous ? 'danger' : 'primary'}" ${readOnlyBecause ? html`disabled title="${readOnlyBecause}"` : nothing}>${titleOf(question).slice(0, -1)}</button><a class="button cancel" href="${url(back)}" ${isDangerous ? 'autofocus' : ''}>Leave them alone</a></div></form>`;
 }
 
 function typing(count: string, mistake: string | undefined): Html {

@@ -19,7 +19,7 @@ ${maySteer(job.state, 'delete') ? question(frame, job, back) : refusal(frame, jo
 
 function question({ url, readOnlyBecause }: Frame, { id }: JobStatus, back: string): Html {
   return html`<p>Its file, its history and its log are removed. Nothing brings them back.</p>
-<form class="bar" method="post" action="${url(jobPath(id, '/delete'))}"><input type="hidden" name="back" value="${back}"><button class="danger" ${readOnlyBecause ? html`disabled title="${readOnlyBecause}"` : ''}>Delete</button><a class="button cancel" href="${url(back)}">Leave it alone</a></form>`;
+<form class="bar" method="post" action="${url(jobPath(id, '/delete'))}"><input type="hidden" name="back" value="${back}"><button class="danger" ${readOnlyBecause ? html`disabled title="${readOnlyBecause}"` : ''}>Delete</button><a class="button cancel" href="${url(back)}" autofocus>Leave it alone</a></form>`;
 }
 
 function refusal({ url }: Frame, { state }: JobStatus, back: string): Html {

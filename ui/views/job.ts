@@ -100,7 +100,8 @@ function facts(frame: Frame, { job, tries, file }: JobView): Html {
     ['Priority', priority(frame, job)],
     ['Tries', html`${triesText(tries)} <span class="muted small">${triesSentence(tries)}</span>`],
     ['Put off', job.snoozes === undefined ? undefined : html`${job.snoozes} times, by itself`],
-    ['Run at', time(job.runAt)],
+    // A rejected file says `now` as often as a time, and that was never a moment.
+    ['Run at', job.state === 'rejected' ? undefined : time(job.runAt)],
     ['Accepted', job.acceptedAt === undefined ? undefined : time(job.acceptedAt)],
     ['Started', job.startedAt === undefined ? undefined : time(job.startedAt)],
     ['Finished', job.finishedAt === undefined ? undefined : time(job.finishedAt)],

@@ -32,7 +32,7 @@ export function layout(frame: Frame, { title, section, live, holdUpdates }: Page
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta name="htmx-config" content='{"includeIndicatorCSS":false,"history":false,"noSwap":[204,304],"morphIgnore":["data-htmx-powered","open"]}'>
+<meta name="htmx-config" content='{"includeIndicatorCSS":false,"history":false,"noSwap":[204,304],"morphIgnore":["data-htmx-powered","open"],"morphSkipChildren":"[data-select-all]"}'>
 <title>${title} · Jobspool</title>
 <link rel="icon" href="${asset('icon.svg')}">
 <link rel="stylesheet" href="${asset('app.css')}">
