@@ -33,7 +33,7 @@ const PARTS = [
   ...['apikey', 'privatekey', 'accesskey', 'signingkey', 'encryptionkey', 'sessionid', 'sessionkey', 'sessid'],
 ];
 /** Secret at the end of a key: an `accessToken` is, `tokensUsed` and `tokenCount` are not. */
-const ENDINGS = ['token', 'accesstokens', 'refreshtokens', 'authtokens', 'apitokens', 'pwd', 'session'];
+const ENDINGS = ['token', 'pwd', 'session'];
 /** Secret as the last word of a key, or all of it: too short to be looked for in others, such as `compass`. */
 const LAST_WORDS = new Set(['pass', 'auth', 'otp', 'pin', 'cvv', 'cvc', 'sid']);
 
@@ -48,7 +48,7 @@ function maskedAt(value: unknown, depth: number): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (depth > MAX_DEPTH) return MASK;
   if (Array.isArray(value)) return value.map((one) => maskedAt(one, depth + 1));
-  return mapped(value, (one, key) => (isSecretKey(key) && isTelling(one) ? MASK : maskedAt(one, depth + 1)));
+  return mapped(value, (one, key) => (isSecret(key, one) ? MASK : maskedAt(one, depth + 1)));
 }
 
 function unmaskedAt(edited: unknown, original: unknown, depth: number): unknown {
@@ -59,8 +59,12 @@ function unmaskedAt(edited: unknown, original: unknown, depth: number): unknown 
   return mapped(edited, (one, key) => unmaskedAt(one, ownOf(original, key), depth + 1));
 }
 
-// Whether a flag is set, or that there is nothing, gives no secret away.
-const isTelling = (value: unknown): boolean => value !== null && value !== undefined && typeof value !== 'boolean' && value !== '';
+function isSecret(key: string, value: unknown): boolean {
+  // Whether a flag is set, or that there is nothing, gives no secret away.
+  if (value === null || value === undefined || typeof value === 'boolean' || value === '') return false;
+  // A number of tokens is how many there are.
+  return isSecretKey(key) || (typeof value !== 'number' && /tokens$/i.test(key));
+}
 
 function ownOf(value: unknown, key: string): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, key)) return undefined;

@@ -195,7 +195,7 @@ function turns(): () => Promise<void> {
   let until = performance.now() + SLICE_MS;
   return async () => {
     if (performance.now() < until) return;
-    await nextTurn(undefined, { ref: false });
+    await nextTurn();
     until = performance.now() + SLICE_MS;
   };
 }

@@ -4,10 +4,10 @@ import { messageOf } from '../spool/errors.ts';
 import type { JobStatus } from '../spool/query.ts';
 import { isFinal } from '../spool/state.ts';
 import type { Dashboard } from './dashboard.ts';
-import { gapMs, isDue, jobMark, type Marks, marksOf, type View, versionsOf } from './live-marks.ts';
+import { AGES_MS, gapMs, isDue, isTouchedSince, jobMark, type Marks, marksOf, type View, versionsOf } from './live-marks.ts';
 
-/** What a page is told: it is out of date; the job it shows is over; its log may have grown; the stream ends. */
-export type News = 'changed' | 'done' | 'log' | 'bye';
+/** What a page is told: it is out of date, or old; the job it shows is over; its log may have grown; the stream ends. */
+export type News = 'changed' | 'aged' | 'done' | 'log' | 'bye';
 
 export class LiveHub {
   readonly #dashboard: Dashboard;
@@ -34,9 +34,10 @@ export class LiveHub {
     return this.#pages.size >= MAX_PAGES;
   }
 
-  /** `seen`: the versions that the page was drawn from (`versionsOf`); undefined: those of now. */
-  open(view: View, seen: string | undefined): OpenPage {
-    const page = new OpenPage(view, marksOf(this.#dashboard, view, seen));
+  /** `seen`: the versions that the page was drawn from (`versionsOf`), and `at` when, in milliseconds since the epoch; undefined: now. */
+  open(view: View, { seen, at = Date.now() }: { seen?: string | undefined; at?: number | undefined }): OpenPage {
+    const marks = marksOf(this.#dashboard, view, seen);
+    const page = new OpenPage(view, isTouchedSince(this.#dashboard, view, at) ? { ...marks, main: 'touched' } : marks);
     this.#pages.add(page);
     if (this.#dashboard.stopping.aborted) page.tell('bye');
     this.#startLook();
@@ -117,10 +118,13 @@ export class OpenPage {
   }
 
   compare(now: Marks, gap: number): void {
-    if (this.view.view === 'job' || !isDue(this.#seen, now, performance.now() - this.#toldAt, gap)) return;
+    if (this.view.view === 'job') return;
+    const sinceMs = performance.now() - this.#toldAt;
+    const hasChanged = isDue(this.#seen, now, sinceMs, gap);
+    if (!hasChanged && sinceMs < (AGES_MS[this.view.view] ?? Number.POSITIVE_INFINITY)) return;
     this.#seen = now;
     this.#toldAt = performance.now();
-    this.tell('changed');
+    this.tell(hasChanged ? 'changed' : 'aged');
   }
 
   compareJob(job: JobStatus | undefined, gap: number): void {

@@ -1,6 +1,7 @@
 /** What a page shows, as a text that changes when that does: so a stream knows whether its page is out of date. */
 import { ERRORS_FILE, EVENTS_FILE } from '../spool/layout.ts';
 import type { JobStatus } from '../spool/query.ts';
+import type { Spool } from '../spool/spool.ts';
 import { STATES, type State } from '../spool/state.ts';
 import type { Dashboard } from './dashboard.ts';
 
@@ -41,7 +42,12 @@ export function marksOf({ catalog, spool }: Pick<Dashboard, 'catalog' | 'spool'>
     case 'runners':
       return { main: `${version('running')} ${paused()} ${slots()}`, aside: at };
     case 'logs':
-      return { main: [EVENTS_FILE, ERRORS_FILE].map((name) => spool.disk.facts(`${spool.logs}/${name}`)?.size).join(), aside: '' };
+      return {
+        main: logs(spool)
+          .map((file) => spool.disk.facts(file)?.size)
+          .join(),
+        aside: '',
+      };
     case 'operation':
       // Its page is live only while it goes on: there is something new at each look.
       return { main: String(Date.now()), aside: '' };
@@ -49,6 +55,14 @@ export function marksOf({ catalog, spool }: Pick<Dashboard, 'catalog' | 'spool'>
       return { main: '', aside: '' };
   }
 }
+
+/** What was changed after the page was drawn (`at`, milliseconds since the epoch) and stands in no version: markers, slots, logs. */
+export function isTouchedSince({ spool }: Pick<Dashboard, 'spool'>, { view }: View, at: number): boolean {
+  return PLACES[view]?.(spool).some((place) => (spool.disk.facts(place)?.mtimeMs ?? 0) >= at - COARSE_MS) ?? false;
+}
+
+/** After how many milliseconds a page is drawn again though nothing is known to have changed: it shows ages, and who is alive. */
+export const AGES_MS: Partial<Record<View['view'], number>> = { overview: 10_000, runners: 10_000, jobs: 30_000, failures: 30_000 };
 
 /** What the page of a job shows of it. */
 export function jobMark(job: JobStatus | undefined): string {
@@ -58,3 +72,11 @@ export function jobMark(job: JobStatus | undefined): string {
 }
 
 const ASIDE_IS_RARER = 5;
+
+const logs = (spool: Spool): string[] => [EVENTS_FILE, ERRORS_FILE].map((name) => `${spool.logs}/${name}`);
+// The marker of a pause lies in the root.
+const folders = (spool: Spool): string[] => [spool.root, spool.running];
+
+const PLACES: Partial<Record<View['view'], (spool: Spool) => string[]>> = { overview: folders, runners: folders, logs };
+/** File systems tell the time less exactly than we do. */
+const COARSE_MS = 20;

@@ -20,11 +20,11 @@ export function liveRoutes(dashboard: Dashboard): Hono<Env> {
     const asked = QUERY.safeParse(context.req.query());
     if (!asked.success) return context.text(`open a live stream: ${z.prettifyError(asked.error)}`, 400);
     if (hub.isFull) return context.text('open a live stream: too many pages are open; ask again later', 503, { 'Retry-After': '10' });
-    const { seen, from, ...view } = asked.data;
+    const { seen, at, from, ...view } = asked.data;
     // nginx would hold the events back otherwise.
     context.header('X-Accel-Buffering', 'no');
     return streamSSE(context, async (stream) => {
-      const page = hub.open(view, seen);
+      const page = hub.open(view, { seen, at });
       endWith(page, stream, context);
       try {
         await follow(page, stream, tailOf(dashboard.spool, view, resumeAt(context) ?? from));
@@ -54,6 +54,8 @@ const QUERY = VIEW.and(
       .string()
       .regex(/^\d+(\.\d+){7}$/, 'expected the versions of eight states')
       .optional(),
+    /** When it was drawn, in milliseconds since the epoch. */
+    at: z.coerce.number().int().nonnegative().optional(),
     /** Where the log ends that the page shows, in bytes; a page that shows none leaves it out. */
     from: z.coerce.number().int().nonnegative().optional(),
   }),
@@ -90,7 +92,7 @@ async function follow(page: OpenPage, stream: SSEStreamingApi, nextOfLog: () => 
   }
 }
 
-const EVENTS = ['changed', 'done', 'bye'] as const;
+const EVENTS = ['changed', 'aged', 'done', 'bye'] as const;
 
 async function sendLog(page: OpenPage, stream: SSEStreamingApi, message: SSEMessage | undefined): Promise<void> {
   if (!message) return;

@@ -83,8 +83,9 @@ class Operations {
     const { order, progress, stopping } = operation;
     const { log } = this.#dashboard;
     try {
-      await runBulk(this.#dashboard, order, progress, stopping.signal);
-      operation.end = { kind: stopping.signal.aborted ? 'stopped' : 'finished', at: Date.now() };
+      const signal = AbortSignal.any([stopping.signal, this.#dashboard.stopping]);
+      await runBulk(this.#dashboard, order, progress, signal);
+      operation.end = { kind: signal.aborted ? 'stopped' : 'finished', at: Date.now() };
     } catch (error) {
       operation.end = { kind: 'broken', at: Date.now(), why: messageOf(error) };
       log.error(`${order.action} ${order.expected} jobs: broke off: ${messageOf(error)}; ${progressText(order.action, progress)}`, {

@@ -94,6 +94,25 @@ export function likelyLine(filter: Filter): (line: string, handler: string) => b
   };
 }
 
+/**
+ * Whether a job's file may be of a job that passes: its text, as it stands, has in it what is looked for. Undefined when that cannot be told without
+ * parsing it.
+ */
+export function likelyFile(filter: Filter): ((text: string, name: string, state: State) => boolean) | undefined {
+  const needles = [...filter.texts, ...filter.params].filter((text) => PLAIN.test(text)).map((text) => text.toLowerCase());
+  if (needles.length === 0) return undefined;
+  return (text, name, state) => {
+    if (ESCAPED.test(text)) return true;
+    const all = `${text}\n${name}\n${state}\n${DEFAULT_METHOD}`.toLowerCase();
+    return needles.every((needle) => all.includes(needle));
+  };
+}
+
+// A producer may write its JSON with other spaces, numbers and escapes than we do: a word looks the same in all of them.
+const PLAIN = /^[\w-]*[a-z_][\w-]*$/i;
+const ESCAPED = /\\[u/]/;
+const DEFAULT_METHOD = 'handle';
+
 // What no line has in it as it stands: a line break, and the sign for what is masked.
 const UNSURE = /[\n•]/;
 

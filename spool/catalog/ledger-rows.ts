@@ -264,7 +264,7 @@ export class LedgerRows {
   }
 
   #handlerOf(className: string, method: string): number {
-    const name = JSON.stringify([className, method]);
+    const name = `${className}\n${method}`;
     const known = this.#handlerNumbers.get(name);
     if (known !== undefined) return known;
     this.#handlerNumbers.set(name, this.handlers.length);

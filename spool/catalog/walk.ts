@@ -1,9 +1,10 @@
 import { type Filter, matchesState } from '../filter.ts';
 import { compareDue, compareJobs } from '../order.ts';
 import { type JobStatus, type Place, statusAt } from '../query.ts';
+import { MAX_FILE_BYTES } from '../request.ts';
 import type { Position } from './cursor.ts';
 import type { Entry } from './job-folder.ts';
-import { type FileJudge, fileJudge, likelyLine, rowJudge, type Verdict } from './judge.ts';
+import { type FileJudge, fileJudge, likelyFile, likelyLine, rowJudge, type Verdict } from './judge.ts';
 import type { Known } from './known.ts';
 import { statusOfText } from './ledger-rows.ts';
 import { LedgerText } from './ledger-text.ts';
@@ -32,7 +33,8 @@ export class Walk {
   readonly #now: number;
   readonly #judge: FileJudge;
   readonly #judgeRow: (row: number) => Verdict;
-  readonly #isLikely: (line: string, handler: string) => boolean;
+  readonly #isLikelyLine: ReturnType<typeof likelyLine>;
+  readonly #isLikelyFile: ReturnType<typeof likelyFile>;
   readonly #texts: LedgerText;
 
   constructor(known: Known, filter: Filter, now: number) {
@@ -41,7 +43,8 @@ export class Walk {
     this.#now = now;
     this.#judge = fileJudge(filter);
     this.#judgeRow = rowJudge(filter, known.ledger);
-    this.#isLikely = likelyLine(filter);
+    this.#isLikelyLine = likelyLine(filter);
+    this.#isLikelyFile = likelyFile(filter);
     this.#texts = new LedgerText(known.spool, known.ledger);
   }
 
@@ -94,7 +97,13 @@ export class Walk {
       const folder = folders[entry.folder as keyof typeof folders];
       const place: Place = { state, name: entry.name, file: folder.fileOf(entry) };
       const position: Position = { section: state, name: entry.name, isIncoming };
-      yield { verdict, position, place, finishedAt: undefined, read: () => folder.read(entry, place, this.#now) };
+      yield {
+        verdict,
+        position,
+        place,
+        finishedAt: undefined,
+        read: () => (this.#mayPass(place, verdict) ? folder.read(entry, place, this.#now) : undefined),
+      };
     }
   }
 
@@ -146,7 +155,21 @@ export class Walk {
     const folder = this.#known.over.folders[state];
     const place: Place = { state, name: entry.name, file: folder.fileOf(entry) };
     const position: Position = { section: 'over', finishedAt: endOf(entry), file: nameInSpool(entry) };
-    return { verdict, position, place, finishedAt: endOf(entry), read: () => statusAt(this.#known.spool, place, this.#now) };
+    return {
+      verdict,
+      position,
+      place,
+      finishedAt: endOf(entry),
+      read: () => (this.#mayPass(place, verdict) ? statusAt(this.#known.spool, place, this.#now) : undefined),
+    };
+  }
+
+  // To parse a file costs several times as much as to look for a word in it.
+  #mayPass({ state, name, file }: Place, verdict: Verdict): boolean {
+    // Why it was rejected stands in another file.
+    if (verdict === 'yes' || !this.#isLikelyFile || state === 'rejected') return true;
+    const found = this.#known.spool.disk.inspect(file, MAX_FILE_BYTES);
+    return found.kind !== 'text' || this.#isLikelyFile(found.text, name, state);
   }
 
   #rowCandidate(row: number): Candidate | undefined {
@@ -164,7 +187,7 @@ export class Walk {
     const { columns, handlers } = this.#known.ledger;
     const handler = handlers[columns.handler[row] as number];
     const text = this.#texts.of(row);
-    return this.#isLikely(text, `${handler?.class}.${handler?.method}`) ? statusOfText(text) : undefined;
+    return this.#isLikelyLine(text, `${handler?.class}.${handler?.method}`) ? statusOfText(text) : undefined;
   }
 
   #verdictOn(...file: Parameters<FileJudge>): Verdict {

@@ -9,7 +9,7 @@ import { dayOf } from '../../spool/layout.ts';
 import { jobStatus } from '../../spool/query.ts';
 import type { Spool } from '../../spool/spool.ts';
 import { openPage, skipsWithoutChromium } from '../support/browser.ts';
-import { assertInert, CONTROLS, HOSTILE, HOSTILE_NAME, HOSTILE_PRINT, LONG } from '../support/hostile.ts';
+import { assertInert, CONTROLS, HOSTILE, HOSTILE_NAME, HOSTILE_PRINT, LONG, mischief } from '../support/hostile.ts';
 import { plant } from '../support/plant.ts';
 import { sharedService, TROUBLE_CLASS } from '../support/shared-service.ts';
 import { dropFile } from '../support/spool.ts';
@@ -60,13 +60,15 @@ test('hostile text of jobs, files and logs is shown and does nothing, on every s
   await waitFor(() => jobStatus(spool, 'fails')?.state === 'failed', 'the job to fail');
   await waitFor(() => spool.disk.names(spool.rejected).length === 2 * (NAMES.length + 1), 'the files to be rejected');
   const page = await openPage(t, `${base}/dashboard`, { expected: /status of 4\d\d/ });
+  const problems: string[] = [];
   for (const screen of [...SCREENS, ...(await rejectedPages(page, base))]) {
     await page.goto(`${base}${screen}`);
     for (const width of [1280, 390]) {
       await page.setViewportSize({ width, height: 800 });
-      await assertInert(page);
+      problems.push(...(await mischief(page)));
     }
   }
+  assert.deepEqual(problems, []);
   fs.writeFileSync(path.join(folder, 'go-on'), '');
 });
 

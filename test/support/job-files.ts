@@ -11,7 +11,7 @@ import type { Spool } from '../../spool/spool.ts';
 /** Times in milliseconds since the epoch. */
 export type FileOf = { id: string; priority?: number; runAt?: number; request?: Partial<Request> };
 
-const START = Date.UTC(2026, 0, 1);
+const START = Date.UTC(2020, 0, 1);
 const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** Writes a job's file into a folder and returns its path. */

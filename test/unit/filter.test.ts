@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Filter, matches, needsContent, parseFilter } from '../../spool/filter.ts';
+import fc from 'fast-check';
+import { type Filter, matches, needsContent, parseFilter, type Qualifier, term } from '../../spool/filter.ts';
 import type { JobStatus } from '../../spool/query.ts';
 
 const NOW = Date.parse('2026-11-22T12:00:00.000Z');
@@ -11,6 +12,7 @@ test('a filter finds what each of its qualifiers says, and nothing else', () => 
     state: 'failed',
     class: 'Report',
     method: 'build',
+    params: [{ name: 'Ada' }],
     error: { name: 'IoError', message: 'No such file' },
   });
   for (const text of [
@@ -29,6 +31,11 @@ test('a filter finds what each of its qualifiers says, and nothing else', () => 
     'retried:no',
     'since:24h',
     'since:2026-11-22',
+    'until:30m',
+    'since:2h until:30m',
+    'error:"no * file"',
+    'params:ada',
+    String.raw`params:"\"name\":\"ada"`,
     'report build',
     '"Report.build"',
     'state:failed class:Report "such file"',
@@ -45,6 +52,10 @@ test('a filter finds what each of its qualifiers says, and nothing else', () => 
     'error:timeout',
     'retried:yes',
     'since:30m',
+    'until:1h',
+    'until:2026-11-22T11:00:00.000Z',
+    'error:"file * such"',
+    'params:report',
     'report other',
     'state:failed class:Other',
   ]) {
@@ -78,6 +89,10 @@ test('a mistyped filter is named, not ignored', () => {
   assert.match(reasonOf('since:tomorrow'), /since: expected a duration such as .*, got "tomorrow"/);
   assert.match(reasonOf('since:2026-99-99'), /since: expected/);
   assert.match(reasonOf('class:'), /class: expected a value/);
+  assert.match(reasonOf('class:,'), /class: expected a value/);
+  assert.match(reasonOf('until:soon'), /until: expected a duration/);
+  assert.match(reasonOf('a b state:done'), /^term 3, state: expected/);
+  assert.match(reasonOf('x'.repeat(4_001)), /at most 4000 characters, got 4001/);
 });
 
 test('quotes keep a phrase and a colon together, and one that is never closed is a character', () => {
@@ -87,9 +102,38 @@ test('quotes keep a phrase and a colon together, and one that is never closed is
   assert.deepEqual(parsedFilter('it"s').texts, ['it"s']);
 });
 
+test('in quotes a comma separates nothing, and a backslash takes the meaning from a quote', () => {
+  assert.deepEqual(parsedFilter('class:"a,b",c').classes, ['a,b', 'c']);
+  assert.deepEqual(parsedFilter(String.raw`error:"say \"hi\" to C:\temp\\"`).errors, ['say "hi" to C:\\temp\\']);
+  assert.deepEqual(parsedFilter(String.raw`"C:\"`).texts, ['C:\\']);
+});
+
+test('a term that was made from a value finds that value, whatever is in it', () => {
+  const texts = fc.string({ unit: fc.constantFrom(...'ab" ,\\:*\n\t\'é'), minLength: 1, maxLength: 12 });
+  fc.assert(
+    fc.property(texts, texts, (first, second) => {
+      const job = aJob({ id: first, class: first, method: second, error: { name: 'E', message: `${first}|${second}` }, params: [] });
+      const keys: [Qualifier | undefined, string][] = [
+        ['id', first],
+        ['class', first],
+        ['method', second],
+        ['error', first],
+        ['error', second],
+        [undefined, second],
+      ];
+      const text = keys.map(([key, value]) => term(key, value)).join(' ');
+      assert.ok(passes(text, job), text);
+    }),
+  );
+});
+
+test('a filter of thousands of quotes and backslashes is read to its end', () => {
+  for (const part of ['"', '\\', '"\\', '\\"', '" ']) assert.ok(parseFilter(part.repeat(4_000).slice(0, 4_000), NOW).ok, part);
+});
+
 test('a list by state and id opens no file', () => {
   assert.equal(needsContent(parsedFilter('state:failed id:a*')), false);
-  for (const text of ['class:X', 'method:x', 'error:x', 'x', 'retried:yes', 'since:1h'])
+  for (const text of ['class:X', 'method:x', 'error:x', 'x', 'params:x', 'retried:yes', 'since:1h', 'until:1h'])
     assert.equal(needsContent(parsedFilter(text)), true, text);
 });
 

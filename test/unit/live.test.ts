@@ -54,6 +54,26 @@ test('the marker of a pause is told to the overview', async (t) => {
   await waitFor(() => events.has('changed'), 'changed');
 });
 
+test('a pause, or a line of the log, that came between the drawing of a page and the opening of its stream is not missed', async (t) => {
+  const { dashboard, spool } = await makeDashboard(t);
+  const at = Date.now();
+  pause(spool);
+  fs.writeFileSync(`${spool.logs}/background_jobs.log`, '{}\n');
+  for (const view of ['overview', 'runners', 'logs']) {
+    const events = await openStream(t, dashboard, `view=${view}&at=${at}`);
+    await waitFor(() => events.has('changed'), `changed for ${view}`);
+  }
+});
+
+test('the page of a job that is over, drawn so, is not drawn again for nothing', async (t) => {
+  const { dashboard, spool } = await makeDashboard(t);
+  fs.writeFileSync(`${spool.failed}/p5-20261122T101500.000Z-over.json`, JSON.stringify(JOB));
+  const drawn = await openStream(t, dashboard, 'view=job&id=over&state=failed');
+  const before = await openStream(t, dashboard, 'view=job&id=over&state=running');
+  await waitFor(() => before.has('done'), 'done');
+  assert.equal(drawn.has('done') || drawn.has('changed'), false);
+});
+
 test('the page of a job is told when the job ends, and gets its log without a byte lost or doubled', async (t) => {
   const { dashboard, spool } = await makeDashboard(t);
   const file = `${spool.pending}/p5-20261122T101500.000Z-one.json`;

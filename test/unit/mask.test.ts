@@ -47,6 +47,14 @@ test('that a secret is missing or empty gives nothing away and stays to be seen'
   assert.deepEqual(maskSecrets({ password: null, token: '', secret: false }), { password: null, token: '', secret: false });
 });
 
+test('how many tokens there are is shown, and which they are is not', () => {
+  assert.deepEqual(maskSecrets([{ maxTokens: 100 }, { tokens: ['a'] }, { refresh_tokens: 'a b' }]), [
+    { maxTokens: 100 },
+    { tokens: MASK },
+    { refresh_tokens: MASK },
+  ]);
+});
+
 test('keys that objects have of their own come through whole', () => {
   const value: unknown = JSON.parse('{"__proto__": {"password": "x"}, "constructor": 1}');
   assert.equal(JSON.stringify(maskSecrets(value)), `{"__proto__":{"password":"${MASK}"},"constructor":1}`);

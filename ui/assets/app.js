@@ -110,6 +110,8 @@ function connect() {
     });
   on('hello', (event) => greeted(JSON.parse(event.data)));
   on('changed', () => changed());
+  // Only old: nothing is known to have changed, so nothing waits.
+  on('aged', () => heldBecause() || changed());
   on('done', () => changed());
   on('log', (event) => appendLog(JSON.parse(event.data)));
   on('beat', () => {});

@@ -39,7 +39,7 @@ export function layout(frame: Frame, { title, section, live, holdUpdates }: Page
 <script src="${asset('htmx.js')}" defer></script>
 <script type="module" src="${asset('app.js')}"></script>
 </head>
-<body ${live ? html`data-live="${url('/dashboard/live', { seen, ...live })}"` : ''} ${holdUpdates ? 'data-hold' : ''}>
+<body ${live ? html`data-live="${url('/dashboard/live', { seen, at: now, ...live })}"` : ''} ${holdUpdates ? 'data-hold' : ''}>
 <a class="skip" href="#main">Skip to the content</a>
 <header class="top">
 <a class="brand" href="${url('/dashboard')}"><img src="${asset('icon.svg')}" alt="" width="20" height="20">Jobspool</a>
