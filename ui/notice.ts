@@ -16,6 +16,8 @@ export function leaveNotice(context: Context, basePath: string, notice: Notice):
 
 /** The notice that waits, which is gone then; undefined when there is none, or none of ours. */
 export function takeNotice(context: Context, basePath: string): Notice | undefined {
+  // The live part of a page, in whatever tab, shows none: it waits for the page that follows the action.
+  if (context.req.header('Jobspool-Live') !== undefined) return undefined;
   const text = getCookie(context, COOKIE);
   if (text === undefined) return undefined;
   deleteCookie(context, COOKIE, { path: basePath || '/' });

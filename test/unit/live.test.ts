@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { type TestContext, test } from 'node:test';
+import { Hono } from 'hono';
 import { pause } from '../../spool/marker.ts';
-import type { Dashboard } from '../../ui/dashboard.ts';
+import type { Dashboard, Env } from '../../ui/dashboard.ts';
+import { frameOf } from '../../ui/frame.ts';
 import { liveRoutes } from '../../ui/live.ts';
 import { gapMs, isDue, versionsOf } from '../../ui/live-marks.ts';
+import { leaveNotice } from '../../ui/notice.ts';
 import { afterwards } from '../support/afterwards.ts';
 import { appOf, makeDashboard } from '../support/dashboard.ts';
 import { dropFile } from '../support/spool.ts';
@@ -101,6 +104,21 @@ test('a flood of output comes in portions, all of it', async (t) => {
   await waitFor(() => events.text().length >= text.length, 'all of the log');
   assert.equal(events.text(), text);
   for (const { data } of events.of('log')) assert.ok(data.length < 100_000);
+});
+
+test('what an action did is shown on the page that follows it, and not taken by a refresh of another tab', async (t) => {
+  const { dashboard } = await makeDashboard(t);
+  const app = new Hono<Env>();
+  app.get('/left', (context) => {
+    leaveNotice(context, '', { kind: 'done', text: 'Paused.' });
+    return context.text('');
+  });
+  app.get('/', (context) => context.text(frameOf(context, dashboard).notice?.text ?? 'none'));
+  const cookie = (await app.request('/left')).headers.get('Set-Cookie')?.split(';')[0] ?? '';
+  const refresh = await app.request('/', { headers: { Cookie: cookie, 'Jobspool-Live': 'refresh' } });
+  assert.equal(await refresh.text(), 'none');
+  assert.equal(refresh.headers.get('Set-Cookie'), null);
+  assert.equal(await (await app.request('/', { headers: { Cookie: cookie } })).text(), 'Paused.');
 });
 
 test('streams end with a word when the service stops', async (t) => {

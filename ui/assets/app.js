@@ -84,6 +84,8 @@ let stream;
 /** How many times we were told and did not refresh. */
 let changes = 0;
 let failures = 0;
+/** How many actions were answered in this page. */
+let answers = 0;
 let isRefreshing = false;
 let heardAt = 0;
 let refreshedAt = 0;
@@ -175,15 +177,18 @@ async function refresh(isAsked = false) {
   if (isRefreshing) return;
   isRefreshing = true;
   const began = Date.now();
-  const before = changes;
+  const [before, answersBefore] = [changes, answers];
   let leastMs = 1000;
   try {
-    const response = await fetch(location.href, { headers: { Accept: 'text/html' }, signal: AbortSignal.timeout(20_000) });
+    const response = await fetch(location.href, {
+      headers: { Accept: 'text/html', 'Jobspool-Live': 'refresh' },
+      signal: AbortSignal.timeout(20_000),
+    });
     const page = new DOMParser().parseFromString(await response.text(), 'text/html');
     const fresh = find('#live', page);
     if (!response.ok || !fresh) return showBar(`This page answers with ${response.status} now`, '', () => location.reload());
-    // Somebody may have begun to select while we waited.
-    if (!isAsked && heldBecause()) return;
+    // While we waited somebody may have begun to select, or done something: then this is how things were before.
+    if ((!isAsked && heldBecause()) || find('.htmx-request') || answers !== answersBefore) return;
     changes -= before;
     bar.hidden = true;
     body.dataset.live = page.body.dataset.live ?? '';
@@ -429,6 +434,9 @@ async function ask(url, init, instead) {
   arrived(response, text);
 }
 
+/** The address of what is shown, without its fragment. */
+let shown = location.pathname + location.search;
+
 /** @type {(response: Response, text: string) => void} An action's answer is in `#main`: what stands around it follows. */
 function arrived({ redirected, url }, text) {
   const page = new DOMParser().parseFromString(text, 'text/html');
@@ -436,10 +444,12 @@ function arrived({ redirected, url }, text) {
   // Where it was posted to is no page.
   if (redirected && url !== location.href.split('#')[0]) {
     history.pushState(null, '', url);
+    shown = location.pathname + location.search;
     find('.top nav')?.replaceChildren(...(find('.top nav', page)?.childNodes ?? []));
   }
   document.title = page.title;
   selectAll(false);
+  answers += 1;
   changes = 0;
   bar.hidden = true;
   logEnd = undefined;
@@ -451,7 +461,10 @@ function arrived({ redirected, url }, text) {
   if (document.activeElement === body) find('#main')?.focus({ preventScroll: true });
 }
 
-addEventListener('popstate', () => location.reload());
+// Back and forward lead to other pages. A jump within this one (`#main`) is neither.
+addEventListener('popstate', () => {
+  if (location.pathname + location.search !== shown) location.reload();
+});
 
 document.addEventListener('click', (event) => {
   boxClicked(event);
@@ -538,6 +551,8 @@ find('#tools')?.append(
   make('button', { type: 'button', ariaLabel: 'Keyboard', title: 'Keyboard (?)', onclick: () => help() }, '?'),
 );
 body.append(bar, dialog);
+// Where a menu is wider than the screen, the place we are at is in sight.
+for (const place of all('nav [aria-current]')) place.closest('nav')?.scrollTo(place.offsetLeft - 40, 0);
 root.classList.add('js');
 showTimes(document);
 showTheme();

@@ -58,7 +58,7 @@ function signIn({ address, isOpen }: Reference): Html {
     ? html`No password or token is set, so nobody is asked for one. With <code>JOBSPOOL_TOKEN</code> set, programs send it as <code>Authorization: Bearer …</code>.`
     : html`Programs send <code>JOBSPOOL_TOKEN</code> as <code>Authorization: Bearer …</code>; <code>JOBSPOOL_VIEWER_TOKEN</code> may read and change nothing. The user name and password of the dashboard do as well (<code>curl -u</code>).`;
   return html`<p>${how} The examples below take the address from a variable:</p>
-<pre class="code">export JOBSPOOL=${address}${token}</pre>`;
+<pre class="code" tabindex="0">export JOBSPOOL=${address}${token}</pre>`;
 }
 
 function contents(operations: Operation[]): Html {
@@ -75,9 +75,9 @@ function operationPanel(operation: Operation, reference: Reference): Html {
   const { id, method, path, summary, description, body } = operation;
   return html`<section class="panel" id="${id}" aria-labelledby="${id}-name"><h2 id="${id}-name" class="mono">${method} ${path}</h2>
 <p>${summary}. ${words(description)}</p>
-<pre class="code">${curl(operation, reference)}</pre>
+<pre class="code" tabindex="0">${curl(operation, reference)}</pre>
 ${parametersOf(operation)}
-${body ? html`<details><summary>Body, JSON: ${titleOf(body.schema)}</summary><pre class="code">${JSON.stringify(body.schema, null, 2)}</pre></details>` : nothing}
+${body ? html`<details><summary>Body, JSON: ${titleOf(body.schema)}</summary><pre class="code" tabindex="0">${JSON.stringify(body.schema, null, 2)}</pre></details>` : nothing}
 ${answersOf(operation)}</section>`;
 }
 
@@ -95,7 +95,7 @@ function answersOf({ answers }: Operation): Html {
 }
 
 const schemaDetails = (name: string, schema: unknown): Html =>
-  html`<details id="schema-${name}"><summary>${name}</summary><pre class="code">${JSON.stringify(schema, null, 2)}</pre></details>`;
+  html`<details id="schema-${name}"><summary>${name}</summary><pre class="code" tabindex="0">${JSON.stringify(schema, null, 2)}</pre></details>`;
 
 /** Text in which what stands between backticks is code. */
 const words = (text: string): Html[] =>

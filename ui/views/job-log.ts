@@ -135,5 +135,5 @@ const goOn = ({ url }: Frame, id: string, q: string, { to }: LogSearch): Html =>
 function foundGroup({ url }: Frame, id: string, group: FoundLine[], pattern: RegExp): Html {
   const start = group[0]?.start ?? 0;
   const lines = group.map(({ text, isHit }) => html`${isHit ? marked(text, pattern) : text}\n`);
-  return html`<h2 class="small"><a href="${url(jobPath(id, '/log'), { from: start })}">Byte ${figure(start)}</a></h2><pre class="code">${lines}</pre>`;
+  return html`<h2 class="small"><a href="${url(jobPath(id, '/log'), { from: start })}">Byte ${figure(start)}</a></h2><pre class="code" tabindex="0">${lines}</pre>`;
 }
