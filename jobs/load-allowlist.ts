@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { disk } from '../spool/disk.ts';
 import { messageOf } from '../spool/errors.ts';
 import { type Policy, resolvePolicy } from '../spool/policy.ts';
-import { type Request, type RequestPolicy, sentence } from '../spool/request.ts';
+import { type Request, type RequestPolicy, sentence, sentences } from '../spool/request.ts';
 import { type AllowlistEntry, type AllowlistShape, CommandEntry, type MethodPolicy, ModuleEntry } from './define-allowlist.ts';
 
 /** The allow-list could not be read; the message says where and why. */
@@ -66,8 +66,8 @@ export class Allowlist {
     const result = parseSafely(schema, request.params);
     if (typeof result === 'string') return refuse(`${request.class}.${request.method}: its params schema threw: ${result}`);
     if (result.success) return { ok: true, entry, policy, params: result.data as Request['params'] };
-    const mistakes = result.error.issues.map((issue) => sentence(issue, request.params, 'params'));
-    return refuse(`${request.class}.${request.method} does not take these parameters: ${mistakes.join('; ')}`);
+    const mistakes = sentences(result.error.issues, request.params, 'params');
+    return refuse(`${request.class}.${request.method} does not take these parameters: ${mistakes}`);
   }
 
   /** The policy of a request, whether or not it still may run. */

@@ -33,5 +33,10 @@ const otherPriority = (name: string): number => (name.startsWith('p10-') ? 5 : 1
 
 const words = (...all: string[]): string => all.map(quoted).join(' ');
 
-/** A word for a POSIX shell. */
-export const quoted = (text: string): string => (/^[\w./=+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+/** A word for a shell. What no eye sees, or what turns text around, is written as its bytes: what is copied is what one reads. */
+export function quoted(text: string): string {
+  if (/^[\w./=+-]+$/.test(text)) return text;
+  if (!/[\p{C}\p{Zl}\p{Zp}]/u.test(text)) return `'${text.replaceAll("'", "'\\''")}'`;
+  const bytes = (character: string) => [...Buffer.from(character)].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
+  return `$'${text.replace(/[\\']/g, '\\$&').replace(/[\p{C}\p{Zl}\p{Zp}]/gu, bytes)}'`;
+}

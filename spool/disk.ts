@@ -38,9 +38,17 @@ export const disk = {
     }
   },
 
-  /** The text of a file of ours; a link is not followed. */
+  /** The text of a file of ours. Throws for what is no regular file: no link is followed, no FIFO waited for. */
   read(file: string): string | undefined {
-    return missingAs(undefined, () => fs.readFileSync(file, { encoding: 'utf8', flag: READ as unknown as string }));
+    return missingAs(undefined, () => {
+      const fd = fs.openSync(file, INSPECT_FLAGS);
+      try {
+        if (!fs.fstatSync(fd).isFile()) throw new Error(`read ${file}: expected a regular file`);
+        return fs.readFileSync(fd, 'utf8');
+      } finally {
+        fs.closeSync(fd);
+      }
+    });
   },
 
   /** The text of a file that is not in the spool, such as a secret; links are followed. */
@@ -252,16 +260,15 @@ export const disk = {
     fs.closeSync(fd);
   },
 
-  /** Up to `length` bytes from `start`; fewer at the end of the file, none when it is missing. */
+  /** Up to `length` bytes from `start`; fewer at the end of the file, none when it is missing or no regular file. */
   readBytes(file: string, start: number, length: number): Buffer {
-    return missingAs(Buffer.alloc(0), () => {
-      const fd = fs.openSync(file, READ);
-      try {
-        return readFrom(fd, start, length);
-      } finally {
-        fs.closeSync(fd);
-      }
-    });
+    const fd = disk.openRead(file);
+    if (fd === undefined) return Buffer.alloc(0);
+    try {
+      return readFrom(fd, start, length);
+    } finally {
+      fs.closeSync(fd);
+    }
   },
 
   /**
@@ -296,8 +303,7 @@ export const disk = {
 
 // Windows has neither links to be wary of in this way nor FIFOs: there these flags are 0.
 const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CREAT, O_TRUNC, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
-const READ = O_RDONLY | O_NOFOLLOW;
-const INSPECT_FLAGS = READ | O_NONBLOCK;
+const INSPECT_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 /** Files are for the owner and the group, whatever the umask: the folders of the spool decide who comes near. */
 const SHARED = 0o660;
 const BLOCK_BYTES = 1_048_576;

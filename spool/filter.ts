@@ -46,6 +46,8 @@ export function parseFilter(text: string, now: number): ParsedFilter {
     // Who wrote one term sees which it is.
     if (reason !== undefined) return { ok: false, reason: terms.length === 1 ? reason : `term ${index + 1}, ${reason}` };
   }
+  const values = valuesIn(filter);
+  if (values > MAX_VALUES) return { ok: false, reason: `expected a filter of at most ${MAX_VALUES} values, got ${values}` };
   return { ok: true, filter };
 }
 
@@ -84,7 +86,11 @@ export const matchesTime = ({ since, until }: Filter, changedAt: number): boolea
   (since === undefined || changedAt >= since) && (until === undefined || changedAt < until);
 
 /** Whether the text of a failure (`failureOf`) has all that the filter asks for in it. */
-export const matchesFailure = ({ errors }: Filter, failure: string): boolean => errors.every((part) => hasPart(failure, part));
+export function matchesFailure({ errors }: Filter, failure: string): boolean {
+  if (errors.length === 0) return true;
+  const text = failure.toLowerCase();
+  return errors.every((part) => hasPart(text, part.toLowerCase()));
+}
 
 /** Whether a job passes the whole filter. */
 export function matches(filter: Filter, job: JobStatus): boolean {
@@ -93,7 +99,7 @@ export function matches(filter: Filter, job: JobStatus): boolean {
   if (!matchesFailure(filter, failure)) return false;
   if (filter.params.length === 0 && filter.texts.length === 0) return true;
   const params = JSON.stringify(job.params) ?? '';
-  return filter.params.every((part) => includes(params, part)) && filter.texts.every((part) => includes(allOf(job, params, failure), part));
+  return includesAll(params, filter.params) && (filter.texts.length === 0 || includesAll(allOf(job, params, failure), filter.texts));
 }
 
 export function factsOf({ state, class: className = '', method = '', attempts, ...times }: JobStatus): JobFacts {
@@ -123,6 +129,11 @@ export type Qualifier = keyof typeof ADD;
 
 /** Longer texts are refused: nobody types them, and reading them takes time. */
 const MAX_LENGTH = 4_000;
+/** Each may be looked for in each of a hundred thousand jobs. */
+const MAX_VALUES = 100;
+
+const valuesIn = ({ states, ids, classes, methods, errors, params, texts }: Filter): number =>
+  [states, ids, classes, methods, errors, params, texts].reduce((sum, { length }) => sum + length, 0);
 
 /** A part of a term; in what was quoted, commas separate nothing. */
 type Piece = { text: string; quoted: boolean };
@@ -289,7 +300,12 @@ function allOf({ id, class: className, method, state, result }: JobStatus, param
   return [id, `${className}.${method}`, state, params, JSON.stringify(result) ?? '', failure].join('\n');
 }
 
-const includes = (text: string, part: string): boolean => text.toLowerCase().includes(part.toLowerCase());
+// The text may be of a megabyte: it is made lower case once.
+function includesAll(text: string, parts: readonly string[]): boolean {
+  if (parts.length === 0) return true;
+  const lower = text.toLowerCase();
+  return parts.every((part) => lower.includes(part.toLowerCase()));
+}
 
 // Anywhere in the text: a `*` stands for any characters between its neighbours.
-const hasPart = (text: string, part: string): boolean => endOfParts(text.toLowerCase(), part.toLowerCase().split('*'), 0) !== -1;
+const hasPart = (text: string, part: string): boolean => endOfParts(text, part.split('*'), 0) !== -1;

@@ -169,10 +169,13 @@ function ownStart(): string {
   }
 }
 
+const MAX_HOLDER_BYTES = 65_536;
+
 // What cannot be read or understood names nobody.
 function readHolder(spool: Spool, slot: string): Partial<Holder> | undefined {
   try {
-    const value: unknown = JSON.parse(spool.disk.read(spool.holder(slot)) ?? 'null');
+    const file = spool.disk.inspect(spool.holder(slot), MAX_HOLDER_BYTES);
+    const value: unknown = file.kind === 'text' ? JSON.parse(file.text) : undefined;
     return typeof value === 'object' && value !== null ? value : undefined;
   } catch {
     return undefined;

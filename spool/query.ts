@@ -298,7 +298,7 @@ function stateFields(spool: Spool, place: Place, facts: FileFacts, last: Attempt
 
 function reasonOf(spool: Spool, name: string): Partial<JobStatus> {
   try {
-    const { reason, rejectedAt } = JSON.parse(spool.disk.read(spool.reason(name)) ?? '{}') as Partial<Reason>;
+    const { reason, rejectedAt } = JSON.parse(smallText(spool, spool.reason(name), MAX_REASON_BYTES) ?? '{}') as Partial<Reason>;
     const isTime = typeof rejectedAt === 'string' && !Number.isNaN(Date.parse(rejectedAt));
     return { ...(typeof reason === 'string' ? { reason } : {}), ...(isTime ? { finishedAt: rejectedAt } : {}) };
   } catch {
@@ -307,14 +307,23 @@ function reasonOf(spool: Spool, name: string): Partial<JobStatus> {
 }
 
 function runningFields(spool: Spool, place: Place, claimedAt: number, id: string): Partial<JobStatus> {
-  const progress = Number(spool.disk.read(spool.progress(place.slot as string))?.trim() || Number.NaN);
+  const progress = Number(smallText(spool, spool.progress(place.slot as string), MAX_PROGRESS_BYTES)?.trim() || Number.NaN);
   const marker = spool.disk.facts(spool.cancelMarker(id));
   return {
     startedAt: iso(claimedAt),
     runner: place.slot as string,
-    ...(Number.isFinite(progress) ? { progress } : {}),
+    ...(Number.isFinite(progress) ? { progress: Math.min(100, Math.max(0, progress)) } : {}),
     ...(marker ? { cancelling: true as const, cancelRequestedAt: iso(marker.mtimeMs) } : {}),
   };
+}
+
+const MAX_REASON_BYTES = 1_048_576;
+const MAX_PROGRESS_BYTES = 100;
+
+/** The text of a small file, which jobs and strangers may have made something else of; undefined then. */
+function smallText({ disk }: Spool, file: string, maxBytes: number): string | undefined {
+  const found = disk.inspect(file, maxBytes);
+  return found.kind === 'text' ? found.text : undefined;
 }
 
 const iso = (ms: number): string => new Date(ms).toISOString();

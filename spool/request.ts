@@ -69,8 +69,7 @@ export function checkRequest(value: unknown): ParsedRequest {
     return { ok: false, unfinished: false, reason: `expected a JSON object such as {"class":"ExampleJob"}, got ${kindOf(value)}` };
   }
   const result = Request.safeParse(value);
-  if (!result.success)
-    return { ok: false, unfinished: false, reason: result.error.issues.map((issue) => sentence(issue, value)).join('; ') };
+  if (!result.success) return { ok: false, unfinished: false, reason: sentences(result.error.issues, value) };
   // zod copies records key by key, and a key "__proto__" would be lost on the way: the params stay as they were parsed.
   if ('params' in value) result.data.params = value.params as Request['params'];
   return { ok: true, request: result.data };
@@ -90,6 +89,18 @@ export function requestJsonSchema(): object {
     ...z.toJSONSchema(Request, { io: 'input' }),
   };
 }
+
+/** The problems of a value in words, within reason: a body of a megabyte may have a hundred thousand, and each is written to logs. */
+export function sentences(issues: readonly z.core.$ZodIssue[], value: unknown, root = ''): string {
+  const told = issues.slice(0, MAX_TOLD).map((issue) => sentence(issue, value, root));
+  const text = told.join('; ');
+  const more = issues.length > told.length ? `; and ${issues.length - told.length} more mistakes` : '';
+  return `${text.length > MAX_WORDS ? `${text.slice(0, MAX_WORDS)}…` : text}${more}`;
+}
+
+const MAX_TOLD = 50;
+/** In characters. */
+const MAX_WORDS = 2_000;
 
 /** One problem of a value in words: where, what was expected, what was there. */
 export function sentence(issue: z.core.$ZodIssue, value: unknown, root = ''): string {

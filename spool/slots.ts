@@ -40,7 +40,7 @@ function viewOf(spool: Spool, liveness: Liveness, slot: string, now: number): Sl
   const beat = spool.disk.facts(spool.lock(slot))?.mtimeMs;
   return {
     slot,
-    kind: holder?.kind,
+    kind: KINDS.find((kind) => kind === holder?.kind),
     life,
     host: holder?.host,
     pid: holder?.pid,
@@ -54,5 +54,7 @@ function viewOf(spool: Spool, liveness: Liveness, slot: string, now: number): Sl
     draining: isDrainRequested(spool, slot),
   };
 }
+
+const KINDS = ['runner', 'dispatcher'] as const satisfies Holder['kind'][];
 
 const rank = ({ kind }: SlotView): number => (kind === 'dispatcher' ? 0 : 1);

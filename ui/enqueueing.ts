@@ -77,7 +77,7 @@ export function momentOf(text: string): number | undefined {
 const ISO = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2}(?:\.\d{1,9})?)?)?\s*(Z|[+-]\d{2}:?\d{2})?$/i;
 
 function check(dashboard: Dashboard, given: unknown): { job: Enqueueing } | { mistakes: Mistake[] } {
-  if (isNestedDeeper(given, MAX_DEPTH)) return mistake('params', `params: expected at most ${MAX_DEPTH} levels of nesting, got more`);
+  if (isNestedDeeper(given, MAX_DEPTH)) return mistake('params', TOO_DEEP);
   const result = Enqueueing.safeParse(given);
   if (!result.success) return { mistakes: result.error.issues.map((issue) => ({ field: fieldOf(issue), text: sentence(issue, given) })) };
   const job = result.data;
@@ -127,8 +127,10 @@ function refused(error: unknown, id: string | undefined): Enqueued {
 
 const INVALID = new Set<SpoolError['code']>(['INVALID_REQUEST', 'INVALID_ID', 'INVALID_DURATION', 'INVALID_RUN_AT']);
 
-// JSON.stringify, and whoever masks secrets, recurse: what is deeper than a file may be is found without.
-function isNestedDeeper(value: unknown, limit: number): boolean {
+export const TOO_DEEP = `params: expected at most ${MAX_DEPTH} levels of nesting, got more`;
+
+/** Whether arrays and objects are nested deeper. JSON.stringify, and whoever masks secrets, recurse: what is deeper than a file may be is found without. */
+export function isNestedDeeper(value: unknown, limit: number): boolean {
   let level = [value];
   for (let depth = 0; depth < limit; depth++) {
     level = level.flatMap((one) => (typeof one === 'object' && one !== null ? Object.values(one) : []));

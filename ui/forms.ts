@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { z } from 'zod';
 import { sentence } from '../spool/request.ts';
+import { isLocalPath } from './urls.ts';
 
 /** Fields as they came: a key that came several times has all its values. Empty ones are left out, as browsers send what nobody filled in. */
 export type Fields = Record<string, string | string[]>;
@@ -48,12 +49,8 @@ export function checkFields<S extends z.ZodObject>(fields: Fields, schema: S): C
 
 /** Where an action leads back to: `back` if it is a path of this server, `fallback` otherwise. */
 export function backOf({ back }: { back?: string | undefined }, fallback: string): string {
-  return back !== undefined && back.length <= MAX_BACK && LOCAL_PATH.test(back) ? back : fallback;
+  return back !== undefined && isLocalPath(back) ? back : fallback;
 }
-
-// Browsers take `//name` and `/\name` for another server, and leave out tabs and line ends before they look.
-const LOCAL_PATH = /^\/(?!\/)[^\\\p{Cc}]*$/u;
-const MAX_BACK = 4_000;
 
 function fieldsOf(entries: Iterable<[string, string | File]>): Fields {
   const fields = new Map<string, string[]>();

@@ -23,6 +23,8 @@ export function liveRoutes(dashboard: Dashboard): Hono<Env> {
     const { seen, at, from, ...view } = asked.data;
     // nginx would hold the events back otherwise.
     context.header('X-Accel-Buffering', 'no');
+    // Nobody reads the body of an answer to HEAD, so nothing would end it.
+    if (context.req.method === 'HEAD') return context.body(null, 200, { 'Content-Type': 'text/event-stream' });
     return streamSSE(context, async (stream) => {
       const page = hub.open(view, { seen, at });
       endWith(page, stream, context);

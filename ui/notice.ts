@@ -1,9 +1,18 @@
 /** What was done by the last action, shown once on the next page. It travels in a cookie, so that it works without JavaScript. */
 import type { Context } from 'hono';
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
+import { z } from 'zod';
+import { isLocalPath } from './urls.ts';
+
+// Cookies know no ports: whatever else is served under our name may have written it.
+const Notice = z.strictObject({
+  kind: z.enum(['done', 'refused']),
+  text: z.string(),
+  link: z.strictObject({ path: z.string().refine(isLocalPath), text: z.string() }).optional(),
+});
 
 /** `link` is a path of ours, without the base path. */
-export type Notice = { kind: 'done' | 'refused'; text: string; link?: { path: string; text: string } | undefined };
+export type Notice = z.infer<typeof Notice>;
 
 const COOKIE = 'jobspool_notice';
 // A cookie holds 4 kB, and some characters take three bytes and more in it.
@@ -22,8 +31,7 @@ export function takeNotice(context: Context, basePath: string): Notice | undefin
   if (text === undefined) return undefined;
   deleteCookie(context, COOKIE, { path: basePath || '/' });
   try {
-    const notice = JSON.parse(text) as Notice;
-    return (notice.kind === 'done' || notice.kind === 'refused') && typeof notice.text === 'string' ? notice : undefined;
+    return Notice.safeParse(JSON.parse(text)).data;
   } catch {
     return undefined;
   }

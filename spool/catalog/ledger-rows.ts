@@ -1,3 +1,5 @@
+import { z } from 'zod';
+import { Attempt } from '../attempt.ts';
 import { dayOf } from '../layout.ts';
 import { type LedgerLine, ledgerDays, ledgerSlots, parseLine } from '../ledger.ts';
 import { type JobStatus, statusOfLine } from '../query.ts';
@@ -208,7 +210,7 @@ export class LedgerRows {
       else this.#addLines(file, bytes, end);
       file.offset += end;
       if (file.looked < file.size) file.looked = file.offset;
-    }
+    } else if (bytes.length >= MAX_LINE_BYTES) file.offset = file.looked;
     return file.looked < file.size;
   }
 
@@ -230,7 +232,7 @@ export class LedgerRows {
       offset,
       length,
       finishedAt: Number.isFinite(finishedAt) ? finishedAt : Date.parse(file.day),
-      durationMs: line.durationMs >= 0 ? line.durationMs : UNKNOWN,
+      durationMs: Number.isFinite(line.durationMs) && line.durationMs >= 0 ? line.durationMs : UNKNOWN,
       waitMs: waitOf(line),
       handler: this.#handlerOf(line.class, line.method),
       attempts: line.attempts.length,
@@ -277,28 +279,46 @@ export class LedgerRows {
   }
 }
 
-/** A ledger line's job; undefined for a text that is none. */
+/** A ledger line's job; undefined for a text that is none. Its parameters and result are as they were written. */
 export function statusOfText(text: string): JobStatus | undefined {
-  const line = wholeLine(text);
-  return line && statusOfLine(line);
+  const line = Line.safeParse(parseLine(text));
+  return line.success ? statusOfLine(line.data) : undefined;
 }
+
+const Line = z.object({
+  id: z.string(),
+  class: z.string(),
+  method: z.string(),
+  params: z.unknown(),
+  priority: z.number(),
+  runAt: z.string(),
+  acceptedAt: z.string(),
+  startedAt: z.string(),
+  finishedAt: z.string(),
+  durationMs: z.number(),
+  attempts: z.array(Attempt),
+  result: z.unknown().optional(),
+}) satisfies z.ZodType<LedgerLine>;
 
 // A line may have been torn by a power cut, or written by a person.
 function wholeLine(text: string): LedgerLine | undefined {
   const line: Partial<LedgerLine> | undefined | null = parseLine(text);
-  const texts = [line?.id, line?.class, line?.method, line?.runAt, line?.finishedAt];
+  const texts = [line?.id, line?.class, line?.method, line?.runAt, line?.acceptedAt, line?.startedAt, line?.finishedAt];
   return Array.isArray(line?.attempts) && texts.every((one) => typeof one === 'string') ? (line as LedgerLine) : undefined;
 }
 
 /** From when it was due and accepted to its first start. */
 function waitOf({ attempts, startedAt, runAt, acceptedAt }: LedgerLine): number {
-  const began = Date.parse(attempts[0]?.startedAt ?? startedAt);
+  const first: unknown = attempts[0]?.startedAt;
+  const began = Date.parse(typeof first === 'string' ? first : startedAt);
   const waitMs = began - Math.max(Date.parse(runAt), Date.parse(acceptedAt));
   return Number.isFinite(waitMs) ? Math.max(0, waitMs) : UNKNOWN;
 }
 
 const NEWLINE = 0x0a;
 const PORTION_BYTES = 131_072;
+/** What is longer is no line of ours, and is passed over: a job's file is smaller. */
+const MAX_LINE_BYTES = 67_108_864;
 /** Putting rows in order costs as much for one as for thousands. */
 const ARRANGE_AFTER = 20_000;
 /** So much more than the limit is kept before the oldest rows go. */

@@ -46,11 +46,13 @@ function count(tally: Tally, verdict: Verdict): void {
   if (verdict === 'read') tally.toRead += 1;
 }
 
-async function readTotal({ known, filter, now, accepts }: Question, certain: number): Promise<number> {
+async function readTotal({ known, filter, now, accepts }: Question, certain: number): Promise<number | undefined> {
   const breath = new Breath();
+  const until = performance.now() + MAX_READ_MS;
   let total = certain;
   for (const { verdict, read } of new Walk(known, filter, now).from()) {
     if (verdict !== 'read') continue;
+    if (performance.now() > until) return undefined;
     const job = read();
     if (job && accepts(job)) total += 1;
     if (breath.isDue) await breath.take();
@@ -58,5 +60,6 @@ async function readTotal({ known, filter, now, accepts }: Question, certain: num
   return total;
 }
 
-/** So many may be read only to be counted. */
+/** So many may be read only to be counted, and for so long: each may be of megabytes. */
 const MAX_READ = 200;
+const MAX_READ_MS = 1_000;

@@ -54,7 +54,7 @@ test('hostile text of jobs, files and logs is shown and does nothing, on every s
   const { base, spool, folder } = await service();
   for (const name of NAMES) dropFile(spool, name, { class: HOSTILE_NAME, params: [HOSTILE] });
   dropFile(spool, 'p5-now-body.json', `${HOSTILE}${CONTROLS}`);
-  dropFile(spool, 'p5-now-fails.json', { class: 'Trouble', method: 'fail', params: [`${HOSTILE}\n${CONTROLS}`], retries: 0 });
+  dropFile(spool, 'p5-now-fails.json', { class: 'Trouble', method: 'fail', params: [`${CONTROLS}${HOSTILE}`], retries: 0 });
   dropFile(spool, 'p5-now-runs.json', { class: 'Trouble', method: 'until', params: [path.join(folder, 'go-on'), HOSTILE, LONG] });
   await waitFor(() => jobStatus(spool, 'runs')?.state === 'running', 'the job to run');
   await waitFor(() => jobStatus(spool, 'fails')?.state === 'failed', 'the job to fail');

@@ -46,10 +46,11 @@ const LOOK = String.raw`(() => {
     const { data, parentElement } = texts.currentNode;
     if (OBEYED.test(data)) obeyed = parentElement.outerHTML.slice(0, 80) + ' ' + JSON.stringify(data.slice(Math.max(0, data.search(OBEYED) - 20)).slice(0, 60));
   }
+  const wide = document.documentElement.scrollWidth - innerWidth;
   return {
     obeyed,
     injected: document.querySelector('${INJECTED}')?.outerHTML.slice(0, 200) ?? '',
-    wide: document.documentElement.scrollWidth - innerWidth,
-    widest: [...document.querySelectorAll('body *')].filter(isTorn).at(-1)?.outerHTML.slice(0, 200) ?? '',
+    wide,
+    widest: wide <= 0 ? '' : [...document.querySelectorAll('body *')].filter(isTorn).at(-1)?.outerHTML.slice(0, 200) ?? '',
   };
 })()`;

@@ -109,6 +109,7 @@ function seedFailed({ spool, random, now, spanMs }: Sow, index: number): void {
     attempt(turn + 1, 'failed', finishedAt - (tries - turn) * 20_000, 300, `shop-1-${4_100 + (turn % 4)}`, errorOf(which)),
   );
   const last = attempts.at(-1) as Attempt;
+  last.startedAt = iso(finishedAt - 300);
   last.finishedAt = iso(finishedAt);
   const runAt = finishedAt - tries * 20_000 - 800;
   write(

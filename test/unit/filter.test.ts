@@ -128,7 +128,10 @@ test('a term that was made from a value finds that value, whatever is in it', ()
 });
 
 test('a filter of thousands of quotes and backslashes is read to its end', () => {
-  for (const part of ['"', '\\', '"\\', '\\"', '" ']) assert.ok(parseFilter(part.repeat(4_000).slice(0, 4_000), NOW).ok, part);
+  for (const part of ['"', '\\', '"\\', '\\"', '" ']) {
+    const parsed = parseFilter(part.repeat(4_000).slice(0, 4_000), NOW);
+    assert.ok(parsed.ok || /at most 100 values/.test(parsed.reason), part);
+  }
 });
 
 test('a list by state and id opens no file', () => {

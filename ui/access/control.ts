@@ -3,7 +3,7 @@ import { type Answer, answer, isForPrograms } from '../answer.ts';
 import type { Dashboard, Env } from '../dashboard.ts';
 import { readOnlyBecause } from '../frame.ts';
 import { isOpen } from './credentials.ts';
-import { crossSite } from './cross-site.ts';
+import { crossSite, crossSiteRead } from './cross-site.ts';
 import { strangeHost } from './host.ts';
 import { remoteOf } from './remote.ts';
 import { challenges, type Identity, makeSignIn, offerOf } from './sign-in.ts';
@@ -47,7 +47,10 @@ function makeSignInCheck({ credentials, log }: Dashboard, clock: () => number): 
     const seconds = throttle.waitSeconds(remote, offer.account, now);
     if (seconds > 0) return tooMany(context, seconds);
     const identity = signIn(offer);
-    if (identity) return enter(context, identity);
+    if (identity) {
+      throttle.succeeded(remote, offer.account);
+      return enter(context, identity);
+    }
     throttle.failed(remote, offer.account, now);
     return unauthorised(context, dashboard, 'The user name, the password or the token is not right. ');
   };
@@ -77,7 +80,7 @@ function unauthorised(context: Context<Env>, dashboard: Dashboard, why: string):
 }
 
 const checkCrossSite: Check = ({ req }) => {
-  const detail = changesNothing(req.method) ? undefined : crossSite((name) => req.header(name));
+  const detail = (changesNothing(req.method) ? crossSiteRead : crossSite)((name) => req.header(name));
   return detail === undefined ? undefined : { status: 403, title: 'Sent by another site', detail };
 };
 

@@ -16,6 +16,17 @@ export function crossSite(header: (name: string) => string | undefined): string 
   return refusal(`an Origin on ${[host, forwarded?.trim()].filter(Boolean).join(' or ') || 'the host that it was sent to'}`, origin);
 }
 
+/**
+ * Why a request that only reads is refused: a page of another site fetches it, or shows it as a part of itself. It would see nothing of the answer, but
+ * could make us work, and measure for how long. Links lead here from anywhere.
+ */
+export function crossSiteRead(header: (name: string) => string | undefined): string | undefined {
+  const site = header('Sec-Fetch-Site');
+  const isOurs = site === undefined || site === 'same-origin' || site === 'none';
+  if (isOurs || header('Sec-Fetch-Mode') === 'navigate') return undefined;
+  return `Nothing is shown to a page of another site: expected Sec-Fetch-Site: same-origin, got ${JSON.stringify(site.slice(0, 200))}.`;
+}
+
 function refusal(expected: string, got: string): string {
   return (
     `Nothing was changed: the browser says that another site sent this. Expected ${expected}, got ${JSON.stringify(got.slice(0, 200))}. ` +

@@ -9,6 +9,8 @@ const PER_ACCOUNT = 10;
 const PER_PEER = 100;
 // Beyond that, whoever failed longest ago is forgotten, and may try again a little early.
 const MAX_BUCKETS = 5_000;
+/** So many are remembered who signed in. */
+const MAX_KNOWN = 1_000;
 const MAX_LINES_PER_MINUTE = 20;
 
 /** How many failures were left at a time; they grow back evenly, to the whole in a minute. */
@@ -18,11 +20,14 @@ type Bucket = { left: number; at: number };
  * Slows down who guesses passwords. While a bucket is empty the right password is refused as well: were it let through, a guesser would be
  * told by that, and would not be slowed down at all. So that an attack does not lock out everybody who comes through the same proxy, failures
  * count for an account, and for the address that the proxy says it forwards for; who makes such addresses up, or many accounts, is held by
- * the larger bucket of the peer itself. Times in milliseconds; its memory and its lines in the log are bounded.
+ * the larger bucket of the peer itself. That one holds no account that has signed in from the same address before: a stranger behind the same proxy would
+ * lock everybody out by it. Times in milliseconds; its memory and its lines in the log are bounded.
  */
 export class Throttle {
   readonly #log: Journal;
   readonly #buckets = new Map<string, Bucket>();
+  /** The keys of the small buckets of those who have signed in, the last ones last. */
+  readonly #known = new Set<string>();
   #lines = { since: Number.NEGATIVE_INFINITY, logged: 0, left: 0 };
 
   constructor(log: Journal) {
@@ -31,11 +36,21 @@ export class Throttle {
 
   /** How long a sign-in must wait before it is looked at, in whole seconds; 0: not at all. */
   waitSeconds(remote: Remote, account: string, now: number): number {
-    const waits = bucketsOf(remote, account).map(({ key, size }) => {
+    const [own, peer] = bucketsOf(remote, account);
+    const waits = (this.#known.has(own.key) ? [own] : [own, peer]).map(({ key, size }) => {
       const left = leftIn(this.#buckets.get(key), size, now);
       return left >= 1 ? 0 : ((1 - left) * MINUTE) / size;
     });
     return Math.ceil(Math.max(...waits) / 1_000);
+  }
+
+  /** Remembers a sign-in that was right. */
+  succeeded(remote: Remote, account: string): void {
+    const [{ key }] = bucketsOf(remote, account);
+    this.#known.delete(key);
+    this.#known.add(key);
+    const [oldest] = this.#known;
+    if (this.#known.size > MAX_KNOWN && oldest !== undefined) this.#known.delete(oldest);
   }
 
   /** Counts a sign-in that failed, and logs it. */
@@ -69,7 +84,10 @@ export class Throttle {
   }
 }
 
-function bucketsOf({ peer, forwardedFor }: Remote, account: string): { key: string; size: number }[] {
+type Sized = { key: string; size: number };
+
+/** That of the account at the address, and that of the peer. */
+function bucketsOf({ peer, forwardedFor }: Remote, account: string): [own: Sized, peer: Sized] {
   return [
     { key: JSON.stringify([peer, forwardedFor ?? '', account]), size: PER_ACCOUNT },
     { key: JSON.stringify([peer]), size: PER_PEER },

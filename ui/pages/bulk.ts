@@ -36,11 +36,13 @@ export function bulkPages(dashboard: Dashboard): Hono<Env> {
 
 const whole = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
 const STATE = z.enum(STATES);
+/** More are found by a filter. */
+const MAX_IDS = 1_000;
 
 const BulkForm = z.object({
   action: z.enum(STEER_ACTIONS),
   priority: whole(1, MAX_PRIORITY).optional(),
-  id: several,
+  id: several.pipe(z.array(z.string()).max(MAX_IDS)),
   /** Of each id, in their order: the state in which it was seen. */
   seen: several,
   scope: z.literal('filter').optional(),

@@ -1,11 +1,13 @@
 import { type Context, Hono } from 'hono';
 import { MASK, maskSecrets, unmask } from '../../spool/mask.ts';
 import type { JobStatus } from '../../spool/query.ts';
+import { MAX_DEPTH } from '../../spool/request.ts';
 import type { AllowedMethod, Dashboard, Env } from '../dashboard.ts';
-import { type Enqueued, enqueue, type Mistake } from '../enqueueing.ts';
+import { type Enqueued, enqueue, isNestedDeeper, type Mistake, TOO_DEEP } from '../enqueueing.ts';
 import { exampleParams } from '../example-params.ts';
 import { type Fields, formFields, queryFields } from '../forms.ts';
 import { frameOf } from '../frame.ts';
+import { jsonText } from '../json-text.ts';
 import { leaveNotice } from '../notice.ts';
 import { jobPath } from '../urls.ts';
 import { EMPTY_FORM, type EnqueueForm, enqueuePage, type Handler } from '../views/enqueue.ts';
@@ -64,14 +66,14 @@ const inForm = ({ field, text }: Mistake): Mistake => ({ field: field === 'class
 function readJob(dashboard: Dashboard, form: EnqueueForm, original: JobStatus | undefined): { job: object } | { mistakes: Mistake[] } {
   const { id, priority, retries, retryDelay, backoff, timeout, delay } = form;
   const handler = handlerIn(dashboard, form.handler);
-  const params = paramsIn(form, original);
+  const params = paramsIn(form, 'mistake' in handler ? undefined : handler, original);
   const mistakes = [handler, params].flatMap((read) => ('mistake' in read ? [read.mistake] : []));
   if ('mistake' in handler || 'mistake' in params) return { mistakes };
   const texts = given({ id, delay, retryDelay, backoff, timeout, runAt: runAtOf(form) });
   return { job: { ...handler, ...params, ...texts, ...given({ priority, retries }, numberOf) } };
 }
 
-function handlerIn(dashboard: Dashboard, name: string): { class: string; method: string } | { mistake: Mistake } {
+function handlerIn(dashboard: Dashboard, name: string): Handles | { mistake: Mistake } {
   const allowed = dashboard.allowlist.flatMap((one) => one.methods.map(({ method }) => ({ class: one.class, method })));
   const found = allowed.find((one) => `${one.class}.${one.method}` === name);
   if (found) return found;
@@ -82,14 +84,20 @@ function handlerIn(dashboard: Dashboard, name: string): { class: string; method:
   };
 }
 
-function paramsIn({ params }: EnqueueForm, original: JobStatus | undefined): { params: unknown } | { mistake: Mistake } {
+function paramsIn({ params }: EnqueueForm, handler: Handles | undefined, original: JobStatus | undefined): Params | { mistake: Mistake } {
   const json = jsonOf(params);
   if ('mistake' in json) return { mistake: { field: 'params', text: json.mistake } };
-  const whole = original ? unmask(json.value, original.params) : json.value;
+  // Another handler may print what it is given.
+  const isItsOwn = original !== undefined && original.class === handler?.class && (original.method ?? 'handle') === handler?.method;
+  const whole = isItsOwn ? unmask(json.value, original.params) : json.value;
   if (!params.includes(MASK) || !JSON.stringify(whole).includes(MASK)) return { params: whole };
-  const why = original ? 'the original has nothing there' : 'there is no original to take it from';
+  const there = original ? 'the secrets of the original go to no other handler' : 'there is no original to take it from';
+  const why = isItsOwn ? 'the original has nothing there' : there;
   return { mistake: { field: 'params', text: `params: expected a value where ${MASK} stands, for ${why}` } };
 }
+
+type Handles = { class: string; method: string };
+type Params = { params: unknown };
 
 const given = (fields: Record<string, string>, read: (value: string) => unknown = (value) => value): Record<string, unknown> =>
   Object.fromEntries(Object.entries(fields).flatMap(([key, value]) => (value === '' ? [] : [[key, read(value)]])));
@@ -103,7 +111,8 @@ const runAtOf = ({ runAt, offset }: EnqueueForm): string =>
 function jsonOf(params: string): { value: unknown } | { mistake: string } {
   if (params === '') return { value: [] };
   try {
-    return { value: JSON.parse(params) };
+    const value: unknown = JSON.parse(params);
+    return isNestedDeeper(value, MAX_DEPTH) ? { mistake: TOO_DEEP } : { value };
   } catch (error) {
     return { mistake: `params: expected JSON, an array such as ["Sample Data"] or an object; ${(error as Error).message}` };
   }
@@ -131,7 +140,7 @@ function formOf(job: JobStatus, now: number): EnqueueForm {
     ...EMPTY_FORM,
     from: id,
     handler: name === undefined ? '' : `${name}.${method}`,
-    params: JSON.stringify(maskSecrets(params), null, 2),
+    params: jsonText(maskSecrets(params), 2),
     priority: String(priority),
     retries: asText(retries),
     retryDelay: asText(retryDelay),

@@ -4,14 +4,14 @@ import type { Frame } from '../frame.ts';
 import { maySteer } from '../steering.ts';
 import { jobPath } from '../urls.ts';
 import type { Html } from './html.ts';
-import { handlerName } from './job-link.ts';
+import { handlerName, shownId } from './job-link.ts';
 import { layout } from './layout.ts';
 import { stateChip } from './state-chip.ts';
 
 /** The page between "delete" and deleting. Its section also stands alone, in a dialog. `back` is a path of ours. */
 export function deleteConfirmation(frame: Frame, job: JobStatus, back: string): Html {
   const body = html`<section id="confirm" class="panel"><h1>Delete this job?</h1>
-<p><span class="mono id">${job.id}</span> ${stateChip(job.state)} ${handlerName(job)}</p>
+<p><span class="mono id">${shownId(job.id)}</span> ${stateChip(job.state)} ${handlerName(job)}</p>
 ${maySteer(job.state, 'delete') ? question(frame, job, back) : refusal(frame, job, back)}
 </section>`;
   return layout(frame, { title: `Delete ${job.id}`, section: 'jobs' }, body);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { html } from 'hono/html';
 import type { FailureGroup } from '../../spool/catalog.ts';
+import { stripAnsi } from '../ansi.ts';
 import type { Frame } from '../frame.ts';
 import { counted, figure } from './figures.ts';
 import { type Html, nothing } from './html.ts';
@@ -64,7 +65,8 @@ ${groups.length > MAX_GROUPS ? html`<p class="muted">${figure(groups.length - MA
 const MAX_GROUPS = 100;
 
 function row(frame: Frame, group: FailureGroup): Html {
-  const { count, error, newest, example, filter: q } = group;
+  const { count, newest, example, filter: q } = group;
+  const error = stripAnsi(group.error);
   const handler = handlerName(group);
   const jobs = frame.url('/dashboard/jobs', { state: 'failed', q });
   return html`<tr id="failure-${keyOf(group)}"><td class="num" data-label="Jobs"><a href="${jobs}" aria-label="${counted(count, 'job')} of ${handler} that failed with ${error}">${figure(count)}</a></td><th scope="row" data-label="Handler">${handler}</th><td class="error" data-label="Error" title="${error}"><a href="${jobs}">${error}</a></td><td class="nowrap" data-label="Newest">${time(newest, 'ago')}</td><td data-label="Example">${jobLink(frame, example)}</td><td class="actions">${retryAll(frame, group)}</td></tr>`;
@@ -76,7 +78,7 @@ function retryAll({ url, here, readOnlyBecause }: Frame, group: FailureGroup): H
   const all = `Retry all ${figure(group.count)}`;
   return html`<form class="action" method="post" action="${url('/dashboard/jobs/bulk')}" data-confirm>${Object.entries(fields).map(
     ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
-  )}<button aria-label="${all} failed jobs of ${handlerName(group)} with ${group.error}" ${readOnlyBecause ? html`disabled title="${readOnlyBecause}"` : nothing}>${all}…</button></form>`;
+  )}<button aria-label="${all} failed jobs of ${handlerName(group)} with ${stripAnsi(group.error)}" ${readOnlyBecause ? html`disabled title="${readOnlyBecause}"` : nothing}>${all}…</button></form>`;
 }
 
 // The same row keeps its name while others come and go: a refresh must not put another group under a finger.

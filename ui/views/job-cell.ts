@@ -1,5 +1,7 @@
 import { html } from 'hono/html';
 import type { JobStatus } from '../../spool/query.ts';
+import { stripAnsi } from '../ansi.ts';
+import { jsonText } from '../json-text.ts';
 import type { Html } from './html.ts';
 import { nothing } from './html.ts';
 
@@ -7,7 +9,7 @@ const MAX_PREVIEW = 80;
 
 /** The beginning of a job's parameters, on one line; empty where it has none. */
 export function paramsPreview({ params }: Pick<JobStatus, 'params'>): string {
-  const text = params === undefined ? '' : (JSON.stringify(params) ?? '');
+  const text = jsonText(params);
   if (text === '[]' || text === '{}') return '';
   return text.length > MAX_PREVIEW ? `${text.slice(0, MAX_PREVIEW - 1)}…` : text;
 }
@@ -20,6 +22,11 @@ export function progressBar({ id, progress }: JobStatus): Html {
 
 /** What went wrong, in one line: the error of the last attempt, or why it was rejected. */
 export function errorLine({ error, reason, state }: JobStatus): string {
-  if (reason !== undefined) return reason;
-  return error && state !== 'completed' ? `${error.name}: ${error.message}` : '';
+  if (reason !== undefined) return shortened(reason, MAX_ERROR_LINE);
+  return error && state !== 'completed' ? shortened(`${error.name}: ${error.message}`, MAX_ERROR_LINE) : '';
 }
+
+const MAX_ERROR_LINE = 1_000;
+
+/** The beginning of a text that a job or a producer wrote, inert. */
+export const shortened = (text: string, max: number): string => stripAnsi(text.length > max ? `${text.slice(0, max)}…` : text);

@@ -2,6 +2,7 @@ import { html } from 'hono/html';
 import type { JobStatus } from '../../spool/query.ts';
 import { isFinal } from '../../spool/state.ts';
 import type { Frame } from '../frame.ts';
+import { inert } from '../inert.ts';
 import { counted } from './figures.ts';
 import type { Html } from './html.ts';
 import { stateChip } from './state-chip.ts';
@@ -38,7 +39,7 @@ function attempts({ now }: Frame, job: JobStatus): Event[] {
   const first = all[0];
   const events = shown.map((attempt) => ({
     at: Date.parse(attempt.startedAt),
-    what: html`attempt ${attempt.number} in <span class="mono">${attempt.runner}</span>: ${stateChip(attempt.outcome)} after ${span(attempt.startedAt, attempt.finishedAt, now)}`,
+    what: html`attempt ${attempt.number} in <span class="mono">${inert(attempt.runner, 200)}</span>: ${stateChip(attempt.outcome)} after ${span(attempt.startedAt, attempt.finishedAt, now)}`,
   }));
   const hidden = earlier > 0 && first ? [{ at: Date.parse(first.startedAt), what: html`${counted(earlier, 'earlier attempt')}` }] : [];
   const running =

@@ -2,13 +2,15 @@ import { html } from 'hono/html';
 import type { HandCommand } from '../../spool/by-hand.ts';
 import type { JobStatus } from '../../spool/query.ts';
 import type { Frame } from '../frame.ts';
+import { inert } from '../inert.ts';
+import { jsonText } from '../json-text.ts';
 import { maySteer } from '../steering.ts';
 import { jobPath } from '../urls.ts';
 import { attemptsList } from './attempts.ts';
 import { type Html, nothing } from './html.ts';
 import { jobActions } from './job-actions.ts';
 import { errorLine, progressBar } from './job-cell.ts';
-import { handlerName } from './job-link.ts';
+import { handlerName, shownId } from './job-link.ts';
 import { type JobPolicy, policyPanel } from './job-policy.ts';
 import { timeline } from './job-timeline.ts';
 import { layout } from './layout.ts';
@@ -61,7 +63,7 @@ const beginningOf = (id: string): string => /^[A-Za-z0-9._-]{0,8}/.exec(id)?.[0]
 
 function head(frame: Frame, { job, killGrace }: JobView): Html {
   const error = errorLine(job);
-  return html`<div class="bar"><h1><span class="mono id">${job.id}</span></h1><a class="button" href="#job-log">Log</a> ${jobActions(frame, job)}</div>
+  return html`<div class="bar"><h1><span class="mono id">${shownId(job.id)}</span></h1><a class="button" href="#job-log">Log</a> ${jobActions(frame, job)}</div>
 <p class="bar">${stateChip(job.state)}${job.cancelling ? html` ${stateChip('cancelling')}` : nothing} <b>${handlerName(job)}</b> <span class="muted">${sinceWhen(frame, job)}</span> ${job.state === 'running' ? progressBar(job) : nothing}</p>
 ${job.cancelling ? cancelling(frame, job, killGrace) : nothing}
 ${error === '' ? nothing : html`<p class="notice notice-${job.state === 'retrying' || job.state === 'running' ? 'warn' : 'refused'}">${cut(error)}</p>`}`;
@@ -107,8 +109,8 @@ function facts(frame: Frame, { job, tries, file }: JobView): Html {
     ['Finished', job.finishedAt === undefined ? undefined : time(job.finishedAt)],
     ['Waited', waited(job, now)],
     ['Ran', job.startedAt === undefined || job.state === 'retrying' ? undefined : ran(job, now)],
-    ['Runner', job.runner === undefined || job.runner === '' ? undefined : html`<span class="mono">${job.runner}</span>`],
-    ['File', file === undefined ? undefined : html`<span class="mono small">${file}</span>`],
+    ['Runner', job.runner === undefined || job.runner === '' ? undefined : html`<span class="mono">${inert(job.runner, 200)}</span>`],
+    ['File', file === undefined ? undefined : html`<span class="mono small">${inert(file, 4_096)}</span>`],
   ];
   return html`<section class="panel" aria-labelledby="facts"><h2 id="facts">Facts</h2>
 <dl class="facts">${rows.map(([name, value]) => (value === undefined ? nothing : html`<dt>${name}</dt><dd>${value}</dd>`))}</dl></section>`;
@@ -141,7 +143,7 @@ const MAX_JSON = 32_768;
 
 function jsonPanel({ url }: Frame, { id }: JobStatus, key: string, title: string, value: unknown): Html {
   if (value === undefined) return nothing;
-  const text = JSON.stringify(value, null, 2) ?? '';
+  const text = jsonText(value, 2);
   const rest = text.length - MAX_JSON;
   const all = url(`/api/jobs/${encodeURIComponent(id)}`);
   return html`<section class="panel" aria-labelledby="${key}"><h2 id="${key}">${title}</h2>

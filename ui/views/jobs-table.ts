@@ -6,7 +6,7 @@ import type { Tab } from '../tab-filter.ts';
 import { type Html, nothing } from './html.ts';
 import { rowActions } from './job-actions.ts';
 import { errorLine, paramsPreview, progressBar } from './job-cell.ts';
-import { handlerName, jobLink } from './job-link.ts';
+import { handlerName, jobLink, shownId } from './job-link.ts';
 import type { Jobs } from './jobs.ts';
 import { maySelect, SELECTED } from './jobs-bulk.ts';
 import { stateChip } from './state-chip.ts';
@@ -52,7 +52,7 @@ const job: Column = {
   head: 'Job',
   class: 'line',
   cell: (one, frame) => html`<div>${jobLink(frame, one.id)}</div>`,
-  title: ({ id }) => id,
+  title: ({ id }) => shownId(id),
 };
 const handler: Column = { head: 'Handler', cell: (one) => html`<div>${handlerName(one)}</div>` };
 const params: Column = {

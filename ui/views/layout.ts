@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
 import { assetsVersion } from '../assets.ts';
 import type { Frame } from '../frame.ts';
+import { inert } from '../inert.ts';
 import type { Html } from './html.ts';
 
 /** The places of the menu. */
@@ -33,7 +34,7 @@ export function layout(frame: Frame, { title, section, live, holdUpdates }: Page
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="htmx-config" content='{"includeIndicatorCSS":false,"history":false,"noSwap":[204,304],"morphIgnore":["data-htmx-powered","open"],"morphSkipChildren":"[data-select-all]"}'>
-<title>${title} · Jobspool</title>
+<title>${inert(title, 300)} · Jobspool</title>
 <link rel="icon" href="${asset('icon.svg')}">
 <link rel="stylesheet" href="${asset('app.css')}">
 <script src="${asset('htmx.js')}" defer></script>

@@ -143,7 +143,8 @@ const LEVEL_CHIP: Record<string, { sign: string; colour: string }> = {
 };
 
 function levelChip(level: unknown): Html {
-  const { sign, colour } = LEVEL_CHIP[String(level)] ?? { sign: '·', colour: 'scheduled' };
+  const known = typeof level === 'string' && Object.hasOwn(LEVEL_CHIP, level) ? LEVEL_CHIP[level] : undefined;
+  const { sign, colour } = known ?? { sign: '·', colour: 'scheduled' };
   return level === undefined
     ? nothing
     : html`<span class="chip chip-${colour}"><span aria-hidden="true">${sign}</span> ${short(level)}</span>`;

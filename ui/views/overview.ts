@@ -11,6 +11,7 @@ import { throughputChart } from './chart.ts';
 import { byteSize, counted, figure, share } from './figures.ts';
 import { waysToEnqueue } from './first-job.ts';
 import { type Html, nothing } from './html.ts';
+import { errorLine } from './job-cell.ts';
 import { handlerName, jobLink } from './job-link.ts';
 import { layout } from './layout.ts';
 import { noticeBar } from './notice.ts';
@@ -135,7 +136,7 @@ function lastFailures(frame: Frame, failed: JobStatus[]): Html {
 }
 
 function failedRow(frame: Frame, job: JobStatus): Html {
-  const error = job.error ? `${job.error.name}: ${job.error.message}` : '';
+  const error = errorLine(job);
   return html`<tr id="job-${job.id}"><td data-label="Job">${jobLink(frame, job.id)}</td><td data-label="Handler">${handlerName(job)}</td><td class="error" data-label="Error" title="${error}">${error}</td><td class="num nowrap" data-label="Failed">${time(job.finishedAt, 'ago')}</td></tr>`;
 }
 
