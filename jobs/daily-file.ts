@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { FileFacts } from '../spool/disk.ts';
 import { messageOf } from '../spool/errors.ts';
-import { dayOf } from '../spool/layout.ts';
+import { dayOf, rotatedNames } from '../spool/layout.ts';
 import type { Spool } from '../spool/spool.ts';
 
 /** How many rotated files are kept beside the current one. */
@@ -92,9 +92,8 @@ export class DailyFile {
 
   #prune(): void {
     const { disk } = this.#spool;
-    const { dir, name } = path.parse(this.#path);
-    const dated = disk.names(dir).filter((file) => file.startsWith(`${name}.`) && /\.\d{4}-\d{2}-\d{2}(\.\d+)?\.log$/.test(file));
-    for (const file of dated.sort().reverse().slice(KEPT_FILES)) disk.remove(path.join(dir, file));
+    const { dir, base } = path.parse(this.#path);
+    for (const name of rotatedNames(base, disk.names(dir)).slice(KEPT_FILES)) disk.remove(path.join(dir, name));
   }
 }
 

@@ -16,12 +16,16 @@ export function listen(fetch: Fetch, hostname: string, port: number): Promise<Li
     const server: ServerType = serve({ fetch, hostname, port }, (address) => {
       resolve({ port: address.port, close: (graceMs) => close(server, graceMs) });
     });
+    server.maxConnections = MAX_CONNECTIONS;
     // Not `once`: a connection that cannot be accepted (no descriptor is left) must not end the server.
     server.on('error', (error) => {
       reject(new ConfigError(`listen on ${hostname}:${port}: ${error.message}; choose another with JOBSPOOL_HOST and JOBSPOOL_PORT`));
     });
   });
 }
+
+/** Whoever holds connections open must not take all descriptors from the dispatcher, which is in the same process. */
+const MAX_CONNECTIONS = 1_000;
 
 function close(server: ServerType, graceMs: number): Promise<void> {
   return new Promise((resolve) => {

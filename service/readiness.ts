@@ -1,30 +1,34 @@
 /** Why work would not be taken now, as `/readyz` says it. Paused is ready: somebody wants it so. */
-import { messageOf } from '../spool/errors.ts';
-import { FOLDERS } from '../spool/layout.ts';
+import { whyUnusable } from '../spool/access.ts';
 import type { Liveness } from '../spool/liveness.ts';
 import { slotViews } from '../spool/slots.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Dispatcher, Obstacle } from './dispatcher.ts';
 
-/** Of a service: the reasons of its own dispatcher. */
-export function reasonsOfDispatcher({ obstacle, readyRunners }: Pick<Dispatcher, 'obstacle' | 'readyRunners'>): string[] {
+/** Of a service: what is wrong with its spool, and the reasons of its own dispatcher. */
+export function reasonsOfService(spool: Spool, dispatcher: DispatcherView): string[] {
+  const unusable = whyUnusable(spool);
+  return [...(unusable === undefined ? [] : [unusable]), ...reasonsOfDispatcher(dispatcher)];
+}
+
+type DispatcherView = Pick<Dispatcher, 'obstacle' | 'readyRunners'>;
+
+/** The reasons of a dispatcher. */
+export function reasonsOfDispatcher({ obstacle, readyRunners }: DispatcherView): string[] {
   const reason = obstacle && WORDS[obstacle];
   return [...(reason === undefined ? [] : [reason]), ...(readyRunners === 0 ? ['no runner is ready'] : [])];
 }
 
 /** Of a spool that other processes serve: what can be seen in it. Keep the `liveness` between calls: it learns who is silent. */
 export function reasonsOfSpool(spool: Spool, liveness: Liveness, minFreeBytes: number): string[] {
-  try {
-    for (const folder of FOLDERS) spool.disk.checkAccess(spool[folder]);
-    const alive = slotViews(spool, liveness, Date.now()).filter(({ life, stopping }) => life === 'alive' && !stopping);
-    return [
-      ...(alive.some(({ kind }) => kind === 'dispatcher') ? [] : ['no dispatcher runs on this spool (jobspool serve starts one)']),
-      ...(alive.some(({ kind }) => kind === 'runner') ? [] : ['no runner is alive']),
-      ...(spool.disk.freeBytes(spool.root) < minFreeBytes ? [DISK_LOW] : []),
-    ];
-  } catch (error) {
-    return [`the spool cannot be used: ${messageOf(error)}`];
-  }
+  const unusable = whyUnusable(spool);
+  if (unusable !== undefined) return [unusable];
+  const alive = slotViews(spool, liveness, Date.now()).filter(({ life, stopping }) => life === 'alive' && !stopping);
+  return [
+    ...(alive.some(({ kind }) => kind === 'dispatcher') ? [] : ['no dispatcher runs on this spool (jobspool serve starts one)']),
+    ...(alive.some(({ kind }) => kind === 'runner') ? [] : ['no runner is alive']),
+    ...(spool.disk.freeBytes(spool.root) < minFreeBytes ? [DISK_LOW] : []),
+  ];
 }
 
 const DISK_LOW = 'the disk is nearly full (JOBSPOOL_MIN_FREE)';

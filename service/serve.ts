@@ -6,7 +6,7 @@ import { Dispatcher } from './dispatcher.ts';
 import { greetingOfService, urlOf } from './greeting.ts';
 import { keepDashboard } from './keep-dashboard.ts';
 import { logSink } from './output.ts';
-import { reasonsOfDispatcher } from './readiness.ts';
+import { reasonsOfService } from './readiness.ts';
 import { firstAndSecondSignal } from './shutdown.ts';
 
 export type ServiceOptions = {
@@ -30,7 +30,7 @@ export async function runService({ config, settings, greet }: ServiceOptions): P
   const { first, second } = firstAndSecondSignal();
   const found = { JOBSPOOL_JOBS: allowlist.file, JOBSPOOL_RUNNERS: String(config.runners) };
   const plan = settings && { config, settings: settings(found), allowlist: allowlist.file };
-  const keeper = { log: dispatcher.log, onLine, reasons: () => reasonsOfDispatcher(dispatcher) };
+  const keeper = { log: dispatcher.log, onLine, reasons: () => reasonsOfService(spool, dispatcher) };
   const dashboard = plan && (await keepDashboard(plan, keeper));
   first.then(() => dispatcher.takeNothingNew());
   await dispatcher.start();

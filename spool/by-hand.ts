@@ -11,12 +11,14 @@ export type HandCommand = { does: string; command: string };
 export function shellCommands(spool: Spool, { id, state }: JobStatus, place: Place, now = Date.now()): HandCommand[] {
   const { file, name } = place;
   const reason = state === 'rejected' ? [spool.reason(name)] : [];
+  // What somebody dropped may be one.
+  const isFolder = state === 'rejected' && spool.disk.facts(file)?.isFolder === true;
   return [
     ...(allows(state, 'retry') ? [{ does: 'run again', command: words('mv', file, `${spool.incoming}/`) }] : []),
     ...(allows(state, 'cancel') ? [{ does: 'cancel', command: words('touch', spool.cancelMarker(id)) }] : []),
     ...(allows(state, 'run-now') ? renamed(place, 'run now', (rest) => rest.replace(STAMP, `$1${formatRunAt(now)}-`)) : []),
     ...(allows(state, 'priority') ? renamed(place, 'priority', (rest) => rest.replace(/^p\d+-/, `p${otherPriority(name)}-`)) : []),
-    ...(allows(state, 'remove') ? [{ does: 'delete', command: words('rm', file, ...reason) }] : []),
+    ...(allows(state, 'remove') ? [{ does: 'delete', command: words('rm', ...(isFolder ? ['-r'] : []), file, ...reason) }] : []),
   ];
 }
 

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { ERRORS_FILE, EVENTS_FILE } from './layout.ts';
+import { ERRORS_FILE, EVENTS_FILE, rotatedNames } from './layout.ts';
 import { prune } from './prune.ts';
 import type { Spool } from './spool.ts';
 
@@ -15,7 +15,8 @@ export type ClearedLogs = { rotated: number; jobLogs: number };
  */
 export function clearLogs(spool: Spool, which: WhichLogs = 'all', now = Date.now()): ClearedLogs {
   const names = FILES[which];
-  const rotated = names.flatMap((name) => rotatedOf(spool, name)).filter((name) => spool.disk.remove(path.join(spool.logs, name)));
+  const all = spool.disk.names(spool.logs);
+  const rotated = names.flatMap((name) => rotatedNames(name, all)).filter((name) => spool.disk.remove(path.join(spool.logs, name)));
   for (const name of names) empty(spool, path.join(spool.logs, name));
   return { rotated: rotated.length, jobLogs: which === 'all' ? clearJobLogs(spool, now) : 0 };
 }
@@ -25,11 +26,6 @@ const FILES: Record<WhichLogs, readonly string[]> = {
   errors: [ERRORS_FILE],
   all: [EVENTS_FILE, ERRORS_FILE],
 };
-
-function rotatedOf(spool: Spool, name: string): string[] {
-  const stem = `${path.parse(name).name}.`;
-  return spool.disk.names(spool.logs).filter((file) => file.startsWith(stem) && /\.\d{4}-\d{2}-\d{2}(\.\d+)?\.log$/.test(file));
-}
 
 // Emptied in place: whoever has it open goes on appending to the same file.
 function empty(spool: Spool, file: string): void {

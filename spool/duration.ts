@@ -25,13 +25,17 @@ export function parseDuration(value: unknown, what: string): number {
   );
 }
 
-/** `90s`, `1m 30s`, `2h 5m`: for people, two units at most. */
+/** `800ms`, `1.3s`, `30s`, `1m 30s`, `2h`: for people, two units at most. */
 export function formatDuration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)}ms`;
-  if (ms < 9_950) return `${(ms / 1_000).toFixed(1)}s`;
+  if (ms < 9_950) return `${(ms / 1_000).toFixed(1).replace('.0', '')}s`;
   const seconds = Math.round(ms / 1_000);
   if (seconds < 60) return `${seconds}s`;
-  if (seconds < 3_600) return `${Math.floor(seconds / 60)}m ${seconds % 60}s`;
-  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)}h ${Math.floor((seconds % 3_600) / 60)}m`;
-  return `${Math.floor(seconds / 86_400)}d ${Math.floor((seconds % 86_400) / 3_600)}h`;
+  if (seconds < 3_600) return twoUnits(Math.floor(seconds / 60), 'm', seconds % 60, 's');
+  if (seconds < 86_400) return twoUnits(Math.floor(seconds / 3_600), 'h', Math.floor((seconds % 3_600) / 60), 'm');
+  return twoUnits(Math.floor(seconds / 86_400), 'd', Math.floor((seconds % 86_400) / 3_600), 'h');
+}
+
+function twoUnits(large: number, unit: string, small: number, smallUnit: string): string {
+  return small === 0 ? `${large}${unit}` : `${large}${unit} ${small}${smallUnit}`;
 }

@@ -10,6 +10,21 @@ export const REASON_ENDING = '.reason.json';
 export const EVENTS_FILE = 'background_jobs.log';
 export const ERRORS_FILE = 'background_jobs_errors.log';
 
+/**
+ * Of the names in `logs/`, those of a service log's files of earlier days, newest first: `background_jobs.2026-11-21.log`, and later on that
+ * day `….2026-11-21.2.log`.
+ */
+export function rotatedNames(log: string, names: readonly string[]): string[] {
+  const stem = path.parse(log).name;
+  const dated = names.flatMap((name) => {
+    const match = name.startsWith(`${stem}.`) ? ROTATED.exec(name.slice(stem.length)) : null;
+    return match ? [{ name, day: match[1] as string, number: Number(match[2] ?? 1) }] : [];
+  });
+  return dated.sort((a, b) => (a.day === b.day ? b.number - a.number : a.day < b.day ? 1 : -1)).map(({ name }) => name);
+}
+
+const ROTATED = /^\.(\d{4}-\d{2}-\d{2})(?:\.(\d{1,6}))?\.log$/;
+
 /** The ending of the marker that asks a runner to finish and go, beside its slot. */
 export const DRAIN_ENDING = '.drain';
 

@@ -7,11 +7,7 @@ import type { Spool } from './spool.ts';
 /** Asks for a job's cancellation, as `touch cancel/<id>` does. Throws SpoolError `INVALID_ID` for what cannot be an id. */
 export function requestCancel(spool: Spool, id: string): void {
   if (!isId(id)) throw new SpoolError('INVALID_ID', `cancel: ${ID_RULE}; got ${JSON.stringify(id)}`);
-  try {
-    spool.disk.create(spool.cancelMarker(id), '', false);
-  } catch (error) {
-    if (!spool.disk.exists(spool.cancelMarker(id))) throw error;
-  }
+  createAnyway(spool, spool.cancelMarker(id));
 }
 
 export const isCancelRequested = (spool: Spool, id: string): boolean => spool.disk.exists(spool.cancelMarker(id));
@@ -23,7 +19,7 @@ export const cancelRequests = (spool: Spool): string[] => spool.disk.names(spool
 
 /** Claim nothing new until `resume`; what runs goes on. */
 export function pause(spool: Spool): void {
-  if (!isPaused(spool)) spool.disk.create(spool.paused, '', false);
+  if (!isPaused(spool)) createAnyway(spool, spool.paused);
 }
 
 export const resume = (spool: Spool): boolean => spool.disk.remove(spool.paused);
@@ -53,3 +49,12 @@ export const drainRequests = (spool: Spool): string[] =>
     .filter((slot) => isDrainRequested(spool, slot));
 
 export const clearDrain = (spool: Spool, slot: string): boolean => spool.disk.remove(spool.drain(slot));
+
+// Somebody else may ask for the same in the same moment.
+function createAnyway(spool: Spool, marker: string): void {
+  try {
+    spool.disk.create(marker, '', false);
+  } catch (error) {
+    if (!spool.disk.exists(marker)) throw error;
+  }
+}

@@ -47,7 +47,7 @@ function viewOf(spool: Spool, liveness: Liveness, slot: string, now: number): Sl
     since: holder?.since,
     dispatcher: holder?.dispatcher,
     stopping: holder?.stopping === true,
-    leaseAgeMs: beat === undefined ? undefined : Math.max(0, now - beat),
+    leaseAgeMs: beat === undefined ? undefined : Math.max(0, Math.round(now - beat)),
     // The pid of a dead holder may be another process's by now.
     memoryBytes: holder && life === 'alive' && liveness.isHere(holder) ? platform.residentBytes(holder.pid) : undefined,
     jobs: spool.disk.names(spool.slot(slot)).filter((name) => parseJobName(name)),

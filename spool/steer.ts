@@ -6,7 +6,7 @@ import { jobFileName, MAX_PRIORITY, parseJobName, parseRequestName } from './fil
 import type { Job } from './job.ts';
 import { clearCancel, requestCancel } from './marker.ts';
 import { findCompleted, locate, type Place } from './query.ts';
-import type { Spool } from './spool.ts';
+import { type Spool, temporaryFile } from './spool.ts';
 import { type Action, allows, type State } from './state.ts';
 
 /** Where to look for a job, and when. */
@@ -27,7 +27,9 @@ export type Refused =
   /** It is no longer where it was seen, and was not to be looked for. */
   | { kind: 'moved' }
   /** Another file has the name that it would get, which is `name`. */
-  | { kind: 'taken'; name: string };
+  | { kind: 'taken'; name: string }
+  /** Somebody dropped a folder, which was rejected: what is in it is not ours to delete. */
+  | { kind: 'folder' };
 
 /** Why nothing was done, in words that go on after "retry <id>: ". */
 export function refusal(why: Refused): string {
@@ -40,6 +42,8 @@ export function refusal(why: Refused): string {
       return 'it has moved on meanwhile';
     case 'taken':
       return `another job has the file name ${why.name} there already`;
+    case 'folder':
+      return 'it is a folder, which a person has to remove by hand';
   }
 }
 
@@ -64,11 +68,7 @@ export function cancel(spool: Spool, id: string, options: SteerOptions = {}): Ca
 
 /** Runs a job again that is over, with its history and a whole new budget: `mv failed/<name> incoming/`. */
 export function retry(spool: Spool, id: string, options: SteerOptions = {}): Steered {
-  return steer(spool, id, 'retry', options, ({ state, name, file }) => {
-    const moved = move(spool, file, `${spool.incoming}/${name}`);
-    if (moved === true && state === 'rejected') spool.disk.remove(spool.reason(name));
-    return moved;
-  });
+  return steer(spool, id, 'retry', options, (place) => (place.state === 'rejected' ? handInAgain(spool, place) : moveIn(spool, place)));
 }
 
 /** Runs a job now that waits for its time: the same file with a run-at of now. */
@@ -89,20 +89,21 @@ export function setPriority(spool: Spool, id: string, priority: number, options:
 /** Deletes a job that does not run: `rm pending/<name>`. Completed ones leave the ledger by age alone. */
 export function remove(spool: Spool, id: string, options: SteerOptions = {}): Steered {
   return steer(spool, id, 'remove', options, (place) => {
-    const written = spool.disk.facts(place.file)?.mtimeMs;
-    if (written === undefined || !spool.disk.remove(place.file)) return false;
+    const facts = spool.disk.facts(place.file);
+    if (facts?.isFolder) return { kind: 'folder' };
+    if (!facts || !spool.disk.remove(place.file)) return false;
     if (place.state === 'rejected') spool.disk.remove(spool.reason(place.name));
-    removeTraces(spool, id, place.state, written);
+    else removeTraces(spool, id, place.state, facts.mtimeMs);
     return true;
   });
 }
 
-/** What an act made of the file at a place: done, gone (false), or the name is taken. */
-type Acted = boolean | { kind: 'taken'; name: string };
+/** What an act made of the file at a place: done, gone (false), or why it was left alone. */
+type Acted = boolean | Extract<Refused, { kind: 'taken' | 'folder' }>;
 
 function steer(spool: Spool, id: string, action: Action, options: SteerOptions, act: (place: Place) => Acted): Steered {
   const seen = options.place ? actAt(options.place, action, act) : ({ kind: 'moved' } as const);
-  if (options.only || seen.kind === 'done' || seen.kind === 'taken') return seen;
+  if (options.only || (seen.kind !== 'moved' && seen.kind !== 'conflict')) return seen;
   for (let tries = 0; tries < 5; tries++) {
     const place = locate(spool, id, options.now);
     if (!place) return findCompleted(spool, id) ? { kind: 'conflict', state: 'completed' } : { kind: 'unknown' };
@@ -155,6 +156,23 @@ function requestOf(name: string): { priority: number; runAt: number; id: string 
   return { priority: parsed.priority, runAt: parsed.runAt === 'now' ? Date.now() : parsed.runAt, id: parsed.id };
 }
 
+const moveIn = (spool: Spool, { name, file }: Place): Acted => move(spool, file, `${spool.incoming}/${name}`);
+
+// Its reason is put aside before it is moved: a dispatcher may reject it anew in the same moment, and the reason for that must stay.
+function handInAgain(spool: Spool, place: Place): Acted {
+  const reason = spool.reason(place.name);
+  const aside = temporaryFile(spool, 'reason');
+  const hadReason = spool.disk.rename(reason, aside);
+  let moved: Acted = false;
+  try {
+    moved = moveIn(spool, place);
+    return moved;
+  } finally {
+    if (hadReason && moved !== true) spool.disk.link(aside, reason);
+    spool.disk.remove(aside);
+  }
+}
+
 // One rename, so that of two who move a job one wins; but a rename replaces what is there, and that may be another job of the same id.
 function move(spool: Spool, from: string, to: string): Acted {
   if (from === to) return spool.disk.exists(from);
@@ -163,7 +181,7 @@ function move(spool: Spool, from: string, to: string): Acted {
 }
 
 // The id of a job that is over may be in use again: then the log and the marker are the live job's. A log that was written to after the job
-// ended is not its own.
+// ended is not its own. What was rejected has none: a log of its id is another job's.
 function removeTraces(spool: Spool, id: string, state: State, writtenAt: number): void {
   const log = spool.disk.facts(spool.jobLog(id));
   const waited = state === 'scheduled' || state === 'pending' || state === 'retrying';

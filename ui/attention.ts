@@ -1,11 +1,14 @@
 import type { Counts, FailureGroup } from '../spool/catalog.ts';
 import { formatDuration } from '../spool/duration.ts';
 import type { SlotView } from '../spool/slots.ts';
+import { diskLowSentence } from './trouble.ts';
 import type { Query } from './urls.ts';
 import { byteSize, counted, figure } from './views/figures.ts';
 
 /** What is known of the service at one moment, from which is decided what needs attention. */
 export type Snapshot = {
+  /** Why the spool cannot be used. */
+  unusable?: string | undefined;
   counts: Counts;
   slots: readonly Pick<SlotView, 'kind' | 'life' | 'jobs' | 'stopping' | 'draining'>[];
   isPaused: boolean;
@@ -41,9 +44,11 @@ const NEARLY = 2;
 const HOUR_MS = 3_600_000;
 
 const RUNNERS = { path: '/dashboard/runners', text: 'Runners' };
+const SETTINGS = { path: '/dashboard/settings', text: 'Where the spool is' };
 const PENDING = { path: '/dashboard/jobs', query: { state: 'pending' }, text: 'Pending jobs' };
 
 const RULES: ((snapshot: Snapshot) => Concern | Concern[] | undefined)[] = [
+  unusableSpool,
   noDispatcher,
   noRunner,
   paused,
@@ -60,6 +65,10 @@ const living = ({ slots }: Snapshot, kind: 'dispatcher' | 'runner') => slots.fil
 
 const hasDispatcher = (snapshot: Snapshot): boolean => living(snapshot, 'dispatcher').some(({ stopping }) => !stopping);
 const hasRunner = (snapshot: Snapshot): boolean => living(snapshot, 'runner').some(({ draining }) => !draining);
+
+function unusableSpool({ unusable }: Snapshot): Concern | undefined {
+  return unusable === undefined ? undefined : { kind: 'unusable', text: unusable, link: SETTINGS };
+}
 
 function noDispatcher(snapshot: Snapshot): Concern | undefined {
   if (hasDispatcher(snapshot)) return undefined;
@@ -91,11 +100,10 @@ function paused({ isPaused, counts, oldestPendingMs = 0 }: Snapshot): Concern | 
 
 function diskLow({ freeBytes, minFreeBytes }: Snapshot): Concern | undefined {
   if (freeBytes >= minFreeBytes * NEARLY) return undefined;
-  const limit = `${byteSize(minFreeBytes)} (JOBSPOOL_MIN_FREE)`;
   const text =
     freeBytes < minFreeBytes
-      ? `Only ${byteSize(freeBytes)} are free on the spool's disk, less than ${limit}: nothing is accepted or run until there is more.`
-      : `Only ${byteSize(freeBytes)} are free on the spool's disk: under ${limit} nothing is accepted or run.`;
+      ? diskLowSentence(freeBytes, minFreeBytes)
+      : `Only ${byteSize(freeBytes)} are free on the spool's disk: under ${byteSize(minFreeBytes)} (JOBSPOOL_MIN_FREE) nothing is accepted or run.`;
   return { kind: 'disk-low', text, link: { path: '/dashboard/settings', text: 'Retention and space' } };
 }
 

@@ -143,9 +143,13 @@ async function countAll(dashboard: Dashboard, action: SteerAction, filter: Filte
   return { count, byState, picked: [], leftOut: new Map() };
 }
 
-// The catalog knows most numbers without reading a job; where it does not, all that may match are read.
+/** As of a moment that is no longer ago, the numbers of now are good enough. */
+const JUST_NOW_MS = 1_000;
+
+// The catalog knows most numbers, as they are now, without reading a job; where it does not, all that may match are read.
 async function countIn({ catalog }: Dashboard, filter: Filter, asOf: number): Promise<number> {
-  const { total } = await catalog.list({ filter, limit: 0, shown: maskJob }, asOf);
+  const isNow = Date.now() - asOf < JUST_NOW_MS;
+  const { total } = isNow ? await catalog.list({ filter, limit: 0, shown: maskJob }, asOf) : { total: undefined };
   if (total !== undefined) return total;
   let count = 0;
   for await (const _match of catalog.matching(filter, asOf, maskJob)) count += 1;
@@ -184,6 +188,7 @@ async function reasonOf(
 ): Promise<string> {
   if (act.kind === 'conflict') return `already ${act.state}`;
   if (act.kind === 'taken') return 'another job has the file name already';
+  if (act.kind === 'folder') return 'a folder';
   const found = sum(skipped) < MAX_ASKED ? await catalog.find(id, Date.now()) : undefined;
   return found ? `already ${found.job.state}` : MOVED;
 }

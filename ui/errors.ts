@@ -8,13 +8,14 @@ import { errnoOf, messageOf, SpoolError, type SpoolErrorCode } from '../spool/er
 import { type Answer, answer } from './answer.ts';
 import type { Dashboard, Env } from './dashboard.ts';
 import { inert } from './inert.ts';
+import { unusableSentence } from './trouble.ts';
 
 /**
- * Answers for an error that a route threw. Errors meant for whoever asked (HTTPException, SpoolError) say their sentence; any other is
- * logged with its stack and answered by a 500 that gives only the reference under which the log has it.
+ * Answers for an error that a route threw. Errors meant for whoever asked (HTTPException, SpoolError) say their sentence, and a spool that cannot be used
+ * says why; any other is logged with its stack and answered by a 500 that gives only the reference under which the log has it.
  */
 export function answerError(error: unknown, context: Context<Env>, dashboard: Dashboard): Response | Promise<Response> {
-  return answer(context, dashboard, sentenceOf(error) ?? unexpected(error, context, dashboard));
+  return answer(context, dashboard, sentenceOf(error) ?? spoolTrouble(error, context, dashboard) ?? unexpected(error, context, dashboard));
 }
 
 /** Answers for an address that is none of ours. */
@@ -52,6 +53,14 @@ function sentenceOf(error: unknown): Answer | undefined {
   const code = errnoOf(error);
   if (code !== 'ENOSPC' && code !== 'EDQUOT') return undefined;
   return { status: 507, title: titleOf(507), detail: 'The disk of the spool is full. Free some space there, and try again.' };
+}
+
+// A call of the system failed: should it be because of the spool, then that is what there is to say.
+function spoolTrouble(error: unknown, { req }: Context, { spool, log }: Dashboard): Answer | undefined {
+  const detail = errnoOf(error) === undefined ? undefined : unusableSentence(spool);
+  if (detail === undefined) return undefined;
+  log.error(`${req.method} ${inert(req.path, 200)} failed: ${inert(messageOf(error), 500)}; the spool cannot be used`);
+  return { status: 503, title: titleOf(503), detail };
 }
 
 function unexpected(error: unknown, { req }: Context, { log }: Dashboard): Answer {

@@ -4,6 +4,7 @@ import { type Asset, assetPath } from './assets.ts';
 import type { Dashboard, Env } from './dashboard.ts';
 import { versionsOf } from './live-marks.ts';
 import { type Notice, takeNotice } from './notice.ts';
+import { type Trouble, troubleOf } from './trouble.ts';
 import { type Url, urlsUnder } from './urls.ts';
 
 /** What every page is drawn with. */
@@ -19,6 +20,7 @@ export type Frame = {
   /** Milliseconds since the epoch. */
   now: number;
   notice: Notice | undefined;
+  trouble: Trouble | undefined;
   version: string;
   /** What the catalog knew before the page was drawn (`versionsOf`): its stream is told, so that nothing is missed between. */
   seen: string;
@@ -38,6 +40,7 @@ export function frameOf(context: Context<Env>, dashboard: Dashboard): Frame {
     theme: theme === 'light' || theme === 'dark' ? theme : undefined,
     now: Date.now(),
     notice: takeNotice(context, basePath),
+    trouble: troubleOf(dashboard),
     version,
     seen: versionsOf(dashboard),
   };

@@ -135,10 +135,8 @@ export class OpenPage {
     this.#isOver = isOver;
     // Long enough since it was told, or the end, which is not to be waited for.
     const isNews = hasEnded ? now.main !== this.#seen.main : isDue(this.#seen, now, performance.now() - this.#toldAt, gap);
-    const isDrawnSo = this.#seen.main === '' && 'state' in this.view && this.view.state === job?.state;
-    if (!isNews && !isDrawnSo) return;
+    if (!isNews) return;
     this.#seen = now;
-    if (isDrawnSo) return;
     this.#toldAt = performance.now();
     this.tell(hasEnded ? 'done' : 'changed');
   }

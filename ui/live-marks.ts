@@ -1,16 +1,17 @@
 /** What a page shows, as a text that changes when that does: so a stream knows whether its page is out of date. */
+import { createHash } from 'node:crypto';
 import { ERRORS_FILE, EVENTS_FILE } from '../spool/layout.ts';
 import type { JobStatus } from '../spool/query.ts';
 import type { Spool } from '../spool/spool.ts';
 import { STATES, type State } from '../spool/state.ts';
 import type { Dashboard } from './dashboard.ts';
 
-/** A page that can be open. `state` is the tab of the job list (undefined: every state), or how the job was when its page was drawn. */
+/** A page that can be open. `state` is the tab of the job list (undefined: every state); `drawn`, the mark of the job when its page was drawn. */
 export type View =
   | { view: 'overview' | 'failures' | 'runners' | 'logs' }
   | { view: 'jobs'; state?: State | undefined }
   | { view: 'operation'; id: string }
-  | { view: 'job'; id: string; state?: State | undefined };
+  | { view: 'job'; id: string; drawn?: string | undefined };
 
 /** `main`: what the page is about. `aside`: what stands in it beside that, such as the counts of other states; it may be a little late. */
 export type Marks = { main: string; aside: string };
@@ -52,7 +53,7 @@ export function marksOf({ catalog, spool }: Pick<Dashboard, 'catalog' | 'spool'>
       // Its page is live only while it goes on: there is something new at each look.
       return { main: String(Date.now()), aside: '' };
     case 'job':
-      return { main: '', aside: '' };
+      return { main: view.drawn ?? '', aside: '' };
   }
 }
 
@@ -64,11 +65,12 @@ export function isTouchedSince({ spool }: Pick<Dashboard, 'spool'>, { view }: Vi
 /** After how many milliseconds a page is drawn again though nothing is known to have changed: it shows ages, and who is alive. */
 export const AGES_MS: Partial<Record<View['view'], number>> = { overview: 10_000, runners: 10_000, jobs: 30_000, failures: 30_000 };
 
-/** What the page of a job shows of it. */
+/** What the page of a job shows of it, as a short text. Its page sends it back: what changes before the first look is not missed. */
 export function jobMark(job: JobStatus | undefined): string {
   if (!job) return 'unknown';
   const { state, priority, runAt, startedAt, finishedAt, attempts, progress, runner, cancelling } = job;
-  return [state, priority, runAt, startedAt, finishedAt, attempts.length, progress, runner, cancelling].join();
+  const shown = [state, priority, runAt, startedAt, finishedAt, attempts.length, progress, runner, cancelling].join();
+  return createHash('sha256').update(shown).digest('base64url').slice(0, 12);
 }
 
 const ASIDE_IS_RARER = 5;

@@ -46,7 +46,7 @@ const VIEW = z.discriminatedUnion('view', [
   z.object({ view: z.enum(['overview', 'failures', 'runners', 'logs']) }),
   z.object({ view: z.literal('jobs'), state: z.enum(STATES).optional() }),
   z.object({ view: z.literal('operation'), id: ID }),
-  z.object({ view: z.literal('job'), id: ID, state: z.enum(STATES).optional() }),
+  z.object({ view: z.literal('job'), id: ID, drawn: z.string().max(20).optional() }),
 ]);
 
 const QUERY = VIEW.and(

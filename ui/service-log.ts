@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { setImmediate as others } from 'node:timers/promises';
 import { type Line, linesBackwards } from '../spool/backwards.ts';
-import { ERRORS_FILE, EVENTS_FILE } from '../spool/layout.ts';
+import { ERRORS_FILE, EVENTS_FILE, rotatedNames } from '../spool/layout.ts';
 import { maskSecrets } from '../spool/mask.ts';
 import type { Spool } from '../spool/spool.ts';
 import { plainText } from './search-job-log.ts';
@@ -102,15 +102,8 @@ function filesOf(spool: Spool, log: LogName): LogFile[] {
   return [...files.values()];
 }
 
-/** `background_jobs.2026-11-21.log`, and of the same day before it the ones with lower numbers: `….2026-11-21.2.log`. */
-function rotatedFiles({ disk }: Spool, current: string): string[] {
-  const { dir, name: stem } = path.parse(current);
-  const dated = disk.names(dir).flatMap((name) => {
-    const match = name.startsWith(`${stem}.`) ? /^\.(\d{4}-\d{2}-\d{2})(?:\.(\d{1,6}))?\.log$/.exec(name.slice(stem.length)) : null;
-    return match ? [{ file: path.join(dir, name), day: match[1] as string, number: Number(match[2] ?? 1) }] : [];
-  });
-  return dated.sort((a, b) => (a.day === b.day ? b.number - a.number : a.day < b.day ? 1 : -1)).map(({ file }) => file);
-}
+const rotatedFiles = ({ disk, logs }: Spool, current: string): string[] =>
+  rotatedNames(path.basename(current), disk.names(logs)).map((name) => path.join(logs, name));
 
 // A file that is shorter than the cursor says was cleared since.
 function placeOf(files: LogFile[], cursor: string): { file: LogFile; offset: number } | undefined {

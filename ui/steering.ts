@@ -3,6 +3,7 @@
  * that says who asked.
  */
 import type { Match } from '../spool/catalog.ts';
+import { everything } from '../spool/filter.ts';
 import type { JobStatus } from '../spool/query.ts';
 import { type Action, allows, type State } from '../spool/state.ts';
 import { type Cancelled, cancel, type Refused, refusal, remove, retry, runNow, type Steered, setPriority } from '../spool/steer.ts';
@@ -18,8 +19,11 @@ export type Steering =
   | { kind: 'unknown'; text: string }
   | { kind: 'conflict'; text: string; state: State | undefined };
 
-/** `priority`, 1 to 10, belongs to the action of that name. `now` in milliseconds since the epoch. */
-export type SteeringOptions = { priority?: number | undefined; now?: number | undefined };
+/**
+ * `priority`, 1 to 10, belongs to the action of that name. `seen`: the state in which whoever asks saw the job; nothing is done to one in another.
+ * `now` in milliseconds since the epoch.
+ */
+export type SteeringOptions = { priority?: number | undefined; seen?: State | undefined; now?: number | undefined };
 
 /** Does one thing to one job. Throws SpoolError `INVALID_REQUEST` for a priority that is none. */
 export async function steer(
@@ -29,12 +33,24 @@ export async function steer(
   who: string,
   options: SteeringOptions = {},
 ): Promise<Steering> {
-  const match = await dashboard.catalog.find(id, options.now ?? Date.now());
+  const { seen, now = Date.now() } = options;
+  const match = await findSeen(dashboard, id, seen, now);
   if (!match) return { kind: 'unknown', text: `${VERB[action]} ${id}: no job of that id is known; nothing was changed` };
-  const act = steerAt(dashboard, action, match, who, options);
+  const { state } = match.job;
+  if (seen !== undefined && state !== seen)
+    return { kind: 'conflict', text: `${VERB[action]} ${id}: it is ${state}, and not ${seen} as it was seen; nothing was changed`, state };
+  const act = steerAt(dashboard, action, match, who, { ...options, only: seen !== undefined });
   // The next page shows what is, and not what was before.
   await dashboard.catalog.refresh(0);
   return isDone(act) ? { kind: 'done', text: doneText(action, id, act, options) } : refusedText(action, match.job, act);
+}
+
+/** The job of an id in the state in which it was `seen`: an id may be in use again. Where none is, the job that goes by it now. `now` in milliseconds since the epoch. */
+export async function findSeen({ catalog }: Dashboard, id: string, seen: State | undefined, now: number): Promise<Match | undefined> {
+  const match = await catalog.find(id, now);
+  if (!match || seen === undefined || match.job.state === seen) return match;
+  for await (const twin of catalog.matching({ ...everything(), states: [seen], ids: [id] }, now)) if (twin.job.id === id) return twin;
+  return match;
 }
 
 /** Whether a state allows it. */
@@ -102,11 +118,13 @@ function doneText(action: SteerAction, id: string, act: Done, { priority }: Stee
     case 'cancel':
       return act.kind === 'asked' ? `${id}: cancellation asked for; ${whoStops(act.slot)}` : `${id} is cancelled; it was ${act.from}`;
     case 'retry':
-      return `${id} runs again, with all its retries; it was ${act.from}`;
+      return act.from === 'rejected'
+        ? `${id} is handed in again, to be accepted or rejected anew; it was rejected`
+        : `${id} runs again, with all its retries; it was ${act.from}`;
     case 'run-now':
       return `${id} is due now; it was ${act.from}`;
     case 'delete':
-      return `${id} is deleted, with its log; it was ${act.from}`;
+      return `${id} is deleted${act.from === 'rejected' ? '' : ', with its log'}; it was ${act.from}`;
     case 'priority':
       return `${id} has the priority ${priority} now`;
   }
@@ -114,7 +132,7 @@ function doneText(action: SteerAction, id: string, act: Done, { priority }: Stee
 
 const whoStops = (slot: string | undefined): string =>
   slot === undefined
-    ? 'it is not accepted yet, and is cancelled by the dispatcher'
+    ? 'it is not accepted yet, and is cancelled when a dispatcher comes to it'
     : `its runner in ${slot} tells it to stop, then sends TERM, then KILL`;
 
 function refusedText(action: SteerAction, { id, state }: JobStatus, why: Refused): Steering {

@@ -53,9 +53,14 @@ export function configOf(command: Command, reach: Reach = 'spool'): Config {
   return readConfig(process.env, os.availableParallelism(), flags);
 }
 
-/** Every variable with its value and where that comes from, for a command whose configuration has been read. `found`: what empty defaults came to. */
-export const settingsFor = (command: Command, reach: Reach, found: Environment): Setting[] =>
-  settingsOf(process.env, givenFlags(command, reach), found);
+/**
+ * The variables that are in force with their values and where those come from, for a command whose configuration has been read. What is for dispatchers
+ * alone, a dashboard cannot know. `found`: what empty defaults came to.
+ */
+export function settingsFor(command: Command, reach: Reach, found: Environment): Setting[] {
+  const leftOut: readonly string[] = reach === 'dashboard' ? OF_DISPATCHER : [];
+  return settingsOf(process.env, givenFlags(command, reach), found).filter(({ name }) => !leftOut.includes(name));
+}
 
 /** The spool of a command that reads or steers. It must be there: a mistyped folder is not to become an empty spool. */
 export function existingSpool(command: Command): Spool {

@@ -51,12 +51,27 @@ function statsOf(spool: Spool, staleMs: number, now: number): Stats {
   };
 }
 
+/** So many are looked at: what came to its folder later than its run-at, such as a job that was retried by hand, has not waited since then. */
+const MOST_OVERDUE = 100;
+
 function oldestPendingMs(spool: Spool, now: number): number | null {
-  let oldest = Number.POSITIVE_INFINITY;
-  for (const { name, file } of places(spool, 'pending', now)) {
-    oldest = Math.min(oldest, parseJobName(name)?.runAt ?? spool.disk.facts(file)?.mtimeMs ?? now);
+  const waits = mostOverdue(spool, now).flatMap(({ file, runAt }) => {
+    const cameAt = spool.disk.facts(file)?.ctimeMs;
+    return cameAt === undefined ? [] : [Math.max(0, Math.round(now - Math.max(runAt, cameAt)))];
+  });
+  return waits.length === 0 ? null : Math.max(...waits);
+}
+
+function mostOverdue(spool: Spool, now: number): { file: string; runAt: number }[] {
+  let overdue: { file: string; runAt: number }[] = [];
+  for (const state of ['pending', 'retrying'] as const) {
+    for (const { name, file } of places(spool, state, now)) {
+      const runAt = parseJobName(name)?.runAt ?? 0;
+      const isAmong = overdue.length < MOST_OVERDUE || runAt < (overdue.at(-1)?.runAt ?? 0);
+      if (runAt <= now && isAmong) overdue = [...overdue, { file, runAt }].sort((a, b) => a.runAt - b.runAt).slice(0, MOST_OVERDUE);
+    }
   }
-  return Number.isFinite(oldest) ? Math.max(0, Math.round(now - oldest)) : null;
+  return overdue;
 }
 
 function described({ counts, oldestPendingMs, paused, dispatchers, runners, deadSlots, freeBytes }: Stats): string[] {

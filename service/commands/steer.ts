@@ -47,7 +47,13 @@ Examples:
     )
     .action((ids: string[], _flags, command: Command) =>
       forEach(command, ids, (spool, id) =>
-        said(id, retryOrRunNow(spool, id), 'retried', 'retry', (from) => `it was ${from} and will run again`),
+        said(
+          id,
+          retryOrRunNow(spool, id),
+          'retried',
+          'retry',
+          (from) => `it was ${from} and ${from === 'rejected' ? 'is handed in again' : 'will run again'}`,
+        ),
       ),
     );
 }

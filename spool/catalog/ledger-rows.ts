@@ -318,7 +318,7 @@ function waitOf({ attempts, startedAt, runAt, acceptedAt }: LedgerLine): number 
 const NEWLINE = 0x0a;
 const PORTION_BYTES = 131_072;
 /** What is longer is no line of ours, and is passed over: a job's file is smaller. */
-const MAX_LINE_BYTES = 67_108_864;
+const MAX_LINE_BYTES = 33_554_432;
 /** Putting rows in order costs as much for one as for thousands. */
 const ARRANGE_AFTER = 20_000;
 /** So much more than the limit is kept before the oldest rows go. */

@@ -15,7 +15,7 @@ export function oldestPendingMs({ spool, waiting }: Known, now: number): number 
   const waits = heads.flatMap(({ folder, name }) => {
     const cameAt = spool.disk.facts(`${spool[folder]}/${name}`)?.ctimeMs;
     const runAt = parseJobName(name) ? runAtOf(name) : 0;
-    return cameAt === undefined || runAt > now ? [] : [Math.max(0, now - Math.max(runAt, cameAt))];
+    return cameAt === undefined || runAt > now ? [] : [Math.max(0, Math.round(now - Math.max(runAt, cameAt)))];
   });
   return waits.length === 0 ? undefined : Math.max(...waits);
 }

@@ -21,7 +21,7 @@ const service = sharedService({
     'talk.sh': `cd "$(dirname "$0")"
 echo 40 > "$JOBSPOOL_PROGRESS"
 printf '\\033[31mred \\033[1;32mgreen \\033[2myellow\\033[0m \\033[7mturned\\033[0m \\033[36;4mcyan\\033[0m \\033[34mblue \\033[35mmagenta \\033[90mgrey\\n'
-while [ ! -e go-on ]; do sleep 0.1; done
+while [ -e talk.sh ] && [ ! -e go-on ]; do sleep 0.1; done
 `,
   },
   before: (spool) => {

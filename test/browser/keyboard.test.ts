@@ -116,8 +116,11 @@ test('letters move along the rows, select, open and act on the row that one is o
   await keyboard.press('Shift+D');
   await page.getByRole('dialog', { name: 'Delete this job?' }).getByText(id).waitFor();
   await keyboard.press('Escape');
+  const posts: string[] = [];
+  page.on('request', (request) => (request.method() === 'POST' ? posts.push(request.url()) : undefined));
   await keyboard.press('Enter');
   await page.waitForURL(`**/dashboard/jobs/${id}`);
+  assert.deepEqual(posts, [], 'Enter on the box of a row sends the form of the selection');
 });
 
 test('letters go to pages and to the search, cancel the job that is shown, and are letters in a field', async (t) => {

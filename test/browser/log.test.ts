@@ -19,7 +19,7 @@ const service = sharedService({
   files: {
     'talk.sh': `cd "$(dirname "$0")"
 case $JOBSPOOL_METHOD in
-  follow) n=0; while [ ! -e "stop-$JOBSPOOL_ID" ]; do n=$((n + 1)); echo "line $n"; sleep 0.02; done; echo the end ;;
+  follow) n=0; while [ -e talk.sh ] && [ ! -e "stop-$JOBSPOOL_ID" ]; do n=$((n + 1)); echo "line $n"; sleep 0.02; done; echo the end ;;
   much) seq -f 'line %06.0f of many' 1 ${LINES} ;;
   hostile) cat hostile.txt ;;
 esac

@@ -2,14 +2,13 @@
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Hono } from 'hono';
-import { z } from 'zod';
-import type { AllowlistEntry, MethodPolicy } from '../../jobs/define-allowlist.ts';
-import { type Allowlist, loadAllowlist } from '../../jobs/load-allowlist.ts';
+import { loadAllowlist } from '../../jobs/load-allowlist.ts';
+import { allowedClasses } from '../../service/allowed-classes.ts';
 import { Catalog } from '../../spool/catalog.ts';
 import { DEFAULT_POLICY } from '../../spool/policy.ts';
 import type { Spool } from '../../spool/spool.ts';
 import type { Credentials } from '../../ui/access/credentials.ts';
-import type { AllowedClass, Dashboard, Env, Journal } from '../../ui/dashboard.ts';
+import type { Dashboard, Env, Journal } from '../../ui/dashboard.ts';
 import type { Part } from '../../ui/shell.ts';
 import { afterwards } from './afterwards.ts';
 import { tempSpool } from './spool.ts';
@@ -45,7 +44,7 @@ export async function makeDashboard(t: TestContext, overrides: Partial<Dashboard
       return checked.ok ? undefined : checked.reason;
     },
     policyOf: (request) => allowlist.policyOf(request, DEFAULT_POLICY),
-    allowlist: allowedClasses(allowlist),
+    allowlist: allowedClasses(allowlist.classes),
     settings: [
       { name: 'JOBSPOOL_DIR', value: spool.root, source: 'environment', means: 'The spool.' },
       { name: 'JOBSPOOL_RUNNERS', value: '2', source: 'default', means: 'How many jobs run at once.' },
@@ -99,18 +98,4 @@ function recordingJournal(): RecordingJournal {
     error: (text, fields = {}) => void lines.push({ level: 'error', text, fields }),
     cancelled: (job) => void lines.push({ level: 'cancelled', text: job.id, fields: job }),
   };
-}
-
-function allowedClasses({ classes }: Allowlist): AllowedClass[] {
-  return Object.entries(classes).map(([name, entry]) => ({
-    class: name,
-    runs: runsWhat(entry),
-    methods: Object.entries(entry.methods).map(([method, { params, ...policy }]) => ({ method, policy, params: schemaOf(params) })),
-  }));
-}
-
-const runsWhat = (entry: AllowlistEntry): string => ('command' in entry ? entry.command.join(' ') : entry.module);
-
-function schemaOf(params: MethodPolicy['params']): object | undefined {
-  return params instanceof z.ZodType ? z.toJSONSchema(params, { io: 'input', unrepresentable: 'any' }) : params;
 }

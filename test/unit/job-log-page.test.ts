@@ -43,6 +43,7 @@ const frame = {
   here: '/',
   who: 'someone',
   readOnlyBecause: undefined,
+  trouble: undefined,
   theme: undefined,
   now: Date.parse('2026-11-22T12:00:00Z'),
   notice: undefined,

@@ -177,6 +177,7 @@ const FRAME: Frame = {
   here: '/dashboard/jobs',
   who: 'ada',
   readOnlyBecause: undefined,
+  trouble: undefined,
   theme: undefined,
   now: Date.now(),
   notice: undefined,

@@ -6,7 +6,7 @@ import { pause } from '../../spool/marker.ts';
 import type { Dashboard, Env } from '../../ui/dashboard.ts';
 import { frameOf } from '../../ui/frame.ts';
 import { liveRoutes } from '../../ui/live.ts';
-import { gapMs, isDue, versionsOf } from '../../ui/live-marks.ts';
+import { gapMs, isDue, jobMark, versionsOf } from '../../ui/live-marks.ts';
 import { leaveNotice } from '../../ui/notice.ts';
 import { afterwards } from '../support/afterwards.ts';
 import { appOf, makeDashboard } from '../support/dashboard.ts';
@@ -68,11 +68,12 @@ test('a pause, or a line of the log, that came between the drawing of a page and
   }
 });
 
-test('the page of a job that is over, drawn so, is not drawn again for nothing', async (t) => {
+test('the page of a job is drawn again for what changed before its stream was open, and not for nothing', async (t) => {
   const { dashboard, spool } = await makeDashboard(t);
   fs.writeFileSync(`${spool.failed}/p5-20261122T101500.000Z-over.json`, JSON.stringify(JOB));
-  const drawn = await openStream(t, dashboard, 'view=job&id=over&state=failed');
-  const before = await openStream(t, dashboard, 'view=job&id=over&state=running');
+  const job = (await dashboard.catalog.find('over', Date.now()))?.job;
+  const drawn = await openStream(t, dashboard, `view=job&id=over&drawn=${jobMark(job)}`);
+  const before = await openStream(t, dashboard, 'view=job&id=over&drawn=otherwise');
   await waitFor(() => before.has('done'), 'done');
   assert.equal(drawn.has('done') || drawn.has('changed'), false);
 });

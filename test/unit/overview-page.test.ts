@@ -92,7 +92,9 @@ test('every state has its count, which leads to its jobs', async (t) => {
   for (const id of ['a', 'b']) complete(spool, id, Date.now() - 1_000);
   fail(spool, 'c', Date.now() - 1_000, 'no');
   const text = await page();
-  const counts = [...text.matchAll(/href="\/dashboard\/jobs\?state=(\w+)"><b>([\d,]+)<\/b>/g)].map(([, state, count]) => `${state} ${count}`);
+  const counts = [...text.matchAll(/href="\/dashboard\/jobs\?state=(\w+)"><b>([\d,]+)<\/b>/g)].map(
+    ([, state, count]) => `${state} ${count}`,
+  );
   assert.deepEqual(counts, ['running 0', 'pending 0', 'scheduled 0', 'retrying 0', 'failed 1', 'completed 2', 'cancelled 0', 'rejected 0']);
 });
 
@@ -155,7 +157,8 @@ test('files that were rejected within the hour are counted, older ones are not',
   for (const [index, at] of [Date.now() - 5_000, Date.now() - 7_200_000].entries()) {
     fs.writeFileSync(`${spool.rejected}/bad-${index}.json`, '{');
     fs.writeFileSync(spool.reason(`bad-${index}.json`), JSON.stringify({ reason: 'no JSON', rejectedAt: iso(at) }));
-    for (const file of [`${spool.rejected}/bad-${index}.json`, spool.reason(`bad-${index}.json`)]) fs.utimesSync(file, at / 1_000, at / 1_000);
+    for (const file of [`${spool.rejected}/bad-${index}.json`, spool.reason(`bad-${index}.json`)])
+      fs.utimesSync(file, at / 1_000, at / 1_000);
   }
   assert.match(await page(), /1 file was rejected in the last hour/);
 });

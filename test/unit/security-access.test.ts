@@ -109,7 +109,7 @@ test('by nothing that a search answers can a masked value be told from another',
   for (const q of ['hunter2', 'params:hunter2', 'params:token":"h', '"token":"hunter2"', 'hun', `params:"\\"hunter2\\""`])
     for (const state of ['', 'pending', 'retrying', 'scheduled', 'failed', 'cancelled', 'rejected', 'completed'])
       assert.deepEqual(await guessed(q, state), await other(q, state), `${q} ${state}`);
-  const { jobs } = (await guessed('hello', '')) as { jobs: unknown[] };
+  const { jobs } = (await guessed('hello', '')) as unknown as { jobs: unknown[] };
   assert.equal(jobs.length, 6);
 });
 

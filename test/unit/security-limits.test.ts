@@ -1,18 +1,22 @@
 /** No request, file or job makes the service work for minutes, hold the rest up, or answer with a page that no browser bears. */
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
 import { loadAllowlist } from '../../jobs/load-allowlist.ts';
+import { listen } from '../../service/listen.ts';
 import { Intake } from '../../spool/accept.ts';
 import { jobFileName } from '../../spool/filename.ts';
 import { matches, parseFilter } from '../../spool/filter.ts';
 import { MASK } from '../../spool/mask.ts';
 import type { JobStatus } from '../../spool/query.ts';
 import { checkRequest } from '../../spool/request.ts';
-import { makeDashboard } from '../support/dashboard.ts';
+import { afterwards } from '../support/afterwards.ts';
+import { makeDashboard, wholeApp } from '../support/dashboard.ts';
 import { plant, plantRejected, postForm } from '../support/plant.ts';
 import { tempSpool } from '../support/spool.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 test('a filter of hundreds of values is refused: each would be looked for in every job', async (t) => {
   const { app } = await makeDashboard(t);
@@ -132,4 +136,24 @@ test('a job whose file was never a job is shown by its name alone', async (t) =>
   fs.writeFileSync(`${spool.failed}/${jobFileName({ priority: 5, runAt: 0, id: 'a' })}`, '['.repeat(500_000));
   assert.equal((await app.request('/dashboard/jobs/a')).status, 200);
   assert.equal((await app.request('/dashboard/jobs?q=x')).status, 200);
+});
+
+test('connections that are held open leave the process descriptors for its jobs', async (t) => {
+  const { dashboard } = await makeDashboard(t);
+  const server = await listen((await wholeApp(dashboard)).fetch, '127.0.0.1', 0);
+  afterwards(t, () => server.close(100));
+  const sockets = Array.from({ length: 1_200 }, () => net.connect(server.port, '127.0.0.1').on('error', () => {}));
+  afterwards(t, () => {
+    for (const socket of sockets) socket.destroy();
+  });
+  await waitFor(() => sockets.filter(({ destroyed }) => destroyed).length >= 200, 'the connections that are too many to be closed');
+  for (const socket of sockets) socket.destroy();
+  await waitFor(
+    () =>
+      fetch(`http://127.0.0.1:${server.port}/healthz`).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    'an answer to others again',
+  );
 });

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { EVENTS_FILE } from '../../spool/layout.ts';
+import { EVENTS_FILE, rotatedNames } from '../../spool/layout.ts';
 import type { Spool } from '../../spool/spool.ts';
 
 /**
@@ -60,20 +60,14 @@ export function cursorOf(text: string): Cursor | undefined {
 /** `began`: the time in its first line. */
 type LogFile = { file: string; began: number };
 
-const STEM = path.parse(EVENTS_FILE).name;
-const ROTATED = /^\.\d{4}-\d{2}-\d{2}(\.\d+)?\.log$/;
-
 /** Oldest first. In the moment of a rotation one file has two names. */
 function logFiles(spool: Spool): LogFile[] {
-  const names = spool.disk
-    .names(spool.logs)
-    .filter((name) => name === EVENTS_FILE || (name.startsWith(STEM) && ROTATED.test(name.slice(STEM.length))));
   const byTime = new Map<number, string>();
-  for (const name of names) {
+  // The dated name, which comes last, is the one that stays.
+  for (const name of [EVENTS_FILE, ...rotatedNames(EVENTS_FILE, spool.disk.names(spool.logs))]) {
     const file = path.join(spool.logs, name);
     const began = beganAt(spool, file);
-    // The dated name is the one that stays.
-    if (began !== undefined && (name !== EVENTS_FILE || !byTime.has(began))) byTime.set(began, file);
+    if (began !== undefined) byTime.set(began, file);
   }
   return [...byTime].map(([began, file]) => ({ file, began })).sort((a, b) => a.began - b.began);
 }

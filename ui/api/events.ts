@@ -4,6 +4,7 @@ import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
 import { z } from 'zod';
+import { messageOf } from '../../spool/errors.ts';
 import { maskSecrets } from '../../spool/mask.ts';
 import type { Dashboard, Env } from '../dashboard.ts';
 import { problem } from '../problem.ts';
@@ -27,9 +28,13 @@ export function eventsApi(dashboard: Dashboard): OpenAPIHono<Env> {
     open += 1;
     return streamSSE(context, async (stream) => {
       const ended = endOf(stream, context, dashboard.stopping);
-      await follow(stream, feed, { from, wanted, ended }).finally(() => {
+      try {
+        await follow(stream, feed, { from, wanted, ended });
+      } catch (error) {
+        dashboard.log.warn(`a stream of events broke off: ${messageOf(error)}; its reader goes on where it was`);
+      } finally {
         open -= 1;
-      });
+      }
     });
   });
   return api;
@@ -102,7 +107,7 @@ async function follow(stream: SSEStreamingApi, feed: EventFeed, { from, wanted, 
   while (!ended.aborted && !stream.aborted) {
     const portion = feed.read(cursor, Date.now());
     cursor = portion.cursor;
-    const text = portion.events.filter(passes).map(messageOf).join('');
+    const text = portion.events.filter(passes).map(sentAs).join('');
     const isQuiet = performance.now() - sentAt > HEARTBEAT_MS;
     if (text !== '' || isQuiet) {
       await send(stream, text === '' ? `: still here\nid: ${cursorText(cursor)}\n\n` : text);
@@ -118,7 +123,7 @@ function filterOf({ id, class: name, event }: Wanted): (logged: LoggedEvent) => 
   return (logged) => isIn(events, logged.event) && isIn(ids, logged.fields.id) && isIn(classes, logged.fields.class);
 }
 
-const messageOf = ({ event, fields, cursor }: LoggedEvent): string =>
+const sentAs = ({ event, fields, cursor }: LoggedEvent): string =>
   `event: ${event}\nid: ${cursorText(cursor)}\ndata: ${JSON.stringify(maskSecrets(fields))}\n\n`;
 
 /** Waits for a slow reader, but not for ever for one that is gone without a word. */

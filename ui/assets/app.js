@@ -397,7 +397,11 @@ document.addEventListener('keydown', (event) => {
     event.preventDefault();
     act();
   } else if (/^[A-Z]$/.test(key)) find(keyed(key), currentRow() ?? find('main') ?? document)?.click();
-  else if (key === 'Enter' && target instanceof HTMLInputElement) pressInRow('a');
+  else if (key === 'Enter' && target instanceof HTMLInputElement) {
+    // A form would be sent by it otherwise.
+    event.preventDefault();
+    pressInRow('a');
+  }
 });
 
 // Dialogs

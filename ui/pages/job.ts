@@ -1,19 +1,20 @@
 import { type Context, Hono } from 'hono';
 import { z } from 'zod';
-import { shellCommands } from '../../spool/by-hand.ts';
+import { quoted, shellCommands } from '../../spool/by-hand.ts';
 import type { Match } from '../../spool/catalog.ts';
 import { MAX_PRIORITY } from '../../spool/filename.ts';
 import { dayOf } from '../../spool/layout.ts';
 import { maskJob } from '../../spool/mask.ts';
 import type { JobStatus } from '../../spool/query.ts';
 import type { Spool } from '../../spool/spool.ts';
+import { STATES } from '../../spool/state.ts';
 import type { Dashboard, Env } from '../dashboard.ts';
 import { backOf, readForm, readQuery } from '../forms.ts';
 import { type Frame, frameOf } from '../frame.ts';
 import { leaveNotice } from '../notice.ts';
-import { maySteer, STEER_ACTIONS, type SteerAction, steer } from '../steering.ts';
+import { findSeen, STEER_ACTIONS, type SteerAction, steer } from '../steering.ts';
 import { jobPath } from '../urls.ts';
-import { deleteConfirmation } from '../views/delete-job.ts';
+import { deleteConfirmation, mayDelete } from '../views/delete-job.ts';
 import { type JobView, jobPage, unknownJobPage } from '../views/job.ts';
 import { jobLogSection } from '../views/job-log.ts';
 import type { JobPolicy } from '../views/job-policy.ts';
@@ -53,8 +54,9 @@ function viewOf(dashboard: Dashboard, frame: Frame, { job: whole, place }: Match
 // A completed job is a line among many: there is nothing to move, but it can be read.
 function inLedger(spool: Spool, { id, finishedAt, attempts }: JobStatus) {
   const slot = attempts.at(-1)?.runner;
-  if (finishedAt === undefined || slot === undefined) return [];
-  return [{ does: 'read it', command: `grep -F '{"id":"${id}"' ${spool.ledger(dayOf(Date.parse(finishedAt)), slot)}` }];
+  const endedAt = Date.parse(finishedAt ?? '');
+  if (Number.isNaN(endedAt) || slot === undefined) return [];
+  return [{ does: 'read it', command: `grep -F ${quoted(`{"id":"${id}"`)} ${quoted(spool.ledger(dayOf(endedAt), slot))}` }];
 }
 
 function policyIn({ allowlist, policyOf }: Dashboard, job: JobStatus): JobPolicy | undefined {
@@ -64,25 +66,26 @@ function policyIn({ allowlist, policyOf }: Dashboard, job: JobStatus): JobPolicy
   return { policy: policyOf({ ...job, class: name, method }), method: allowed?.policy ?? {} };
 }
 
-const DeleteQuery = z.object({ back: z.string().optional() });
+const DeleteQuery = z.object({ back: z.string().optional(), seen: z.enum(STATES).optional() });
 
 async function confirmDelete(context: Context<Env>, dashboard: Dashboard, id: string): Promise<Response> {
   const query = readQuery(context, DeleteQuery);
   const frame = frameOf(context, dashboard);
-  const match = await dashboard.catalog.find(id, frame.now);
+  const { seen } = query;
+  const match = await findSeen(dashboard, id, seen, frame.now);
   if (!match) return context.html(unknownJobPage(frame, id), 404);
   const back = backOf(query, '/dashboard/jobs');
-  return context.html(deleteConfirmation(frame, maskJob(match.job), back), maySteer(match.job.state, 'delete') ? 200 : 409);
+  return context.html(deleteConfirmation(frame, maskJob(match.job), seen, back), mayDelete(match.job, seen) ? 200 : 409);
 }
 
-const SteerForm = z.object({ back: z.string().optional() });
-const PriorityForm = z.object({ back: z.string().optional(), priority: z.coerce.number().int().min(1).max(MAX_PRIORITY) });
+const SteerForm = z.object({ back: z.string().optional(), seen: z.enum(STATES).optional() });
+const PriorityForm = SteerForm.extend({ priority: z.coerce.number().int().min(1).max(MAX_PRIORITY) });
 
 async function steerJob(context: Context<Env>, dashboard: Dashboard, action: SteerAction, id: string): Promise<Response> {
-  const form: { back?: string | undefined; priority?: number } = await readForm(context, action === 'priority' ? PriorityForm : SteerForm);
+  const form: z.infer<typeof SteerForm> & { priority?: number } = await readForm(context, action === 'priority' ? PriorityForm : SteerForm);
   const page = jobPath(id);
   const back = backOf(form, action === 'delete' ? '/dashboard/jobs' : page);
-  const { kind, text } = await steer(dashboard, action, id, context.get('who'), { priority: form.priority });
+  const { kind, text } = await steer(dashboard, action, id, context.get('who'), { priority: form.priority, seen: form.seen });
   const isSeen = back === page || kind === 'unknown' || (kind === 'done' && action === 'delete');
   leaveNotice(context, dashboard.basePath, {
     kind: kind === 'done' ? 'done' : 'refused',

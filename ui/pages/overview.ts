@@ -9,6 +9,7 @@ import { concernsIn } from '../attention.ts';
 import type { Dashboard, Env } from '../dashboard.ts';
 import { firstJob } from '../first-job.ts';
 import { frameOf } from '../frame.ts';
+import { unusableSentence } from '../trouble.ts';
 import { type Overview, overviewPage } from '../views/overview.ts';
 
 /** `/dashboard`. */
@@ -37,6 +38,7 @@ async function overviewOf(dashboard: Dashboard, now: number): Promise<Overview> 
   const oldestPendingMs = catalog.oldestPendingMs(now);
   const freeBytes = spool.disk.freeBytes(spool.root);
   const concerns = concernsIn({
+    unusable: unusableSentence(spool),
     counts,
     slots: workers,
     isPaused: isPaused(spool),

@@ -1,4 +1,5 @@
 import { html } from 'hono/html';
+import { quoted } from '../../spool/by-hand.ts';
 import type { Frame } from '../frame.ts';
 import { type Html, nothing } from './html.ts';
 import { layout } from './layout.ts';
@@ -127,7 +128,5 @@ export function curl({ method, path, parameters, body, isStream }: Operation, { 
   ];
   return words.join(' ');
 }
-
-const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

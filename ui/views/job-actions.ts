@@ -46,7 +46,7 @@ export function jobActions(frame: Frame, job: JobStatus): Html {
 }
 
 /** One button; deleting is asked about first. */
-function jobAction(frame: Frame, { id }: JobStatus, action: SteerAction, back: string, key?: string): Html {
+function jobAction(frame: Frame, { id, state }: JobStatus, action: SteerAction, back: string, key?: string): Html {
   const text = ACTION_WORD[action];
   const label = `${text} job ${id}`;
   if (action !== 'delete') {
@@ -54,6 +54,7 @@ function jobAction(frame: Frame, { id }: JobStatus, action: SteerAction, back: s
   }
   const { url, readOnlyBecause } = frame;
   if (readOnlyBecause) return html`<button class="danger" aria-label="${label}" disabled title="${readOnlyBecause}">${text}…</button>`;
-  const href = url(jobPath(id, '/delete'), { back });
+  // An id may be in use again: what is deleted is the job that stands here.
+  const href = url(jobPath(id, '/delete'), { back, seen: state });
   return html`<a class="button danger confirm" href="${href}" aria-label="${label}" ${key ? html`data-key="${key}"` : nothing}>${text}…</a>`;
 }

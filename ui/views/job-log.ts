@@ -5,6 +5,7 @@ import { isFinal } from '../../spool/state.ts';
 import type { Dashboard } from '../dashboard.ts';
 import type { Frame } from '../frame.ts';
 import { type LogWindow, logEnd } from '../job-log.ts';
+import { jobMark } from '../live-marks.ts';
 import { type FoundLine, type LogSearch, plainText } from '../search-job-log.ts';
 import { jobPath, type Query } from '../urls.ts';
 import { byteSize, counted, figure } from './figures.ts';
@@ -65,7 +66,11 @@ export function jobLogPage(frame: Frame, page: JobLogPage): Html {
 ${searchBox(frame, id, '')}
 ${pane}
 ${pager(frame, page)}`;
-  return layout(frame, { title: `Log of ${id}`, section: 'jobs', live: isLive ? { view: 'job', id } : undefined }, body);
+  return layout(
+    frame,
+    { title: `Log of ${id}`, section: 'jobs', live: isLive ? { view: 'job', id, drawn: jobMark(job) } : undefined },
+    body,
+  );
 }
 
 /** The same with nothing in it: the job has no log. */

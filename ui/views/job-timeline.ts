@@ -25,7 +25,7 @@ function beginning({ acceptedAt, runAt, attempts: tried, state }: JobStatus): Ev
   const accepted = Date.parse(acceptedAt ?? '');
   const due = Date.parse(runAt);
   // A job of now is due some milliseconds after it was accepted.
-  const isDelayed = tried.length === 0 && due > accepted + 1_000 && state !== 'scheduled';
+  const isDelayed = tried.length === 0 && due > accepted + 1_000 && state !== 'scheduled' && state !== 'pending';
   return [
     ...(Number.isNaN(accepted) ? [] : [{ at: accepted, what: html`accepted` }]),
     ...(isDelayed ? [{ at: due, what: html`due` }] : []),

@@ -4,6 +4,7 @@ import type { JobStatus } from '../../spool/query.ts';
 import type { Frame } from '../frame.ts';
 import { inert } from '../inert.ts';
 import { jsonText } from '../json-text.ts';
+import { jobMark } from '../live-marks.ts';
 import { maySteer } from '../steering.ts';
 import { jobPath } from '../urls.ts';
 import { attemptsList } from './attempts.ts';
@@ -47,7 +48,7 @@ ${attemptsList(frame, job)}
 ${handPanel(view)}
 </div>
 ${log}`;
-  return layout(frame, { title: `${job.id}, ${job.state}`, section: 'jobs', live: { view: 'job', id: job.id, state: job.state } }, body);
+  return layout(frame, { title: `${job.id}, ${job.state}`, section: 'jobs', live: { view: 'job', id: job.id, drawn: jobMark(job) } }, body);
 }
 
 /** For an id that no job has. */

@@ -129,7 +129,8 @@ function nothingThere(frame: Frame, jobs: Jobs, { next, stoppedEarly, searched }
   if (jobs.after !== undefined)
     return html`<div class="empty"><p>There are no more jobs here.</p><p><a class="button" href="${url('/dashboard/jobs', queryOf({ ...jobs, after: undefined }))}">To the first page</a></p></div>`;
   if (tab !== 'all') return html`<div class="empty"><p>${NOTHING[tab]}</p>${onward}</div>`;
-  return beginning(frame, jobs);
+  // Of a spool that cannot be read nobody knows whether it is empty.
+  return frame.trouble?.kind === 'unusable' ? html`<p class="empty">No job can be seen now.</p>` : beginning(frame, jobs);
 }
 
 const NOTHING: Record<State, string> = {

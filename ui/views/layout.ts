@@ -2,7 +2,7 @@ import { html } from 'hono/html';
 import { assetsVersion } from '../assets.ts';
 import type { Frame } from '../frame.ts';
 import { inert } from '../inert.ts';
-import type { Html } from './html.ts';
+import { type Html, nothing } from './html.ts';
 
 /** The places of the menu. */
 const MENU = [
@@ -51,9 +51,13 @@ export function layout(frame: Frame, { title, section, live, holdUpdates }: Page
 <div class="tools" id="tools"></div>
 </header>
 <main id="main" tabindex="-1">
-${body}
+${section === 'overview' ? nothing : troubleBar(frame)}${body}
 </main>
 <footer class="foot muted">Jobspool ${version} · <span>${who}</span> · <span id="zone">times in UTC</span> · <a href="${url('/dashboard/api')}">API</a></footer>
 </body>
 </html>`;
 }
+
+// The overview says it among what needs attention.
+const troubleBar = ({ trouble }: Frame): Html =>
+  trouble === undefined ? nothing : html`<p class="notice notice-refused" role="alert">${trouble.text}</p>`;

@@ -114,7 +114,7 @@ const SOURCES: Record<Setting['source'], string> = {
 
 function configurationPanel(settings: Setting[]): Html {
   return html`<section class="panel" aria-labelledby="configuration"><h2 id="configuration">Configuration</h2>
-<p>Flags come before the environment, and the environment before defaults. A change needs a restart. Secrets are masked.</p>
+<p>Flags come before the environment, and the environment before defaults. A change needs a restart. Secrets are masked.${settings.some(({ name }) => name === 'JOBSPOOL_RUNNERS') ? nothing : ' This process only shows the spool: dispatchers have settings of their own.'}</p>
 <div class="scroll" tabindex="0" role="region" aria-label="Table of variables"><table class="list">
 <caption class="visually-hidden">Variables, their values and where each came from</caption>
 <thead><tr><th scope="col">Variable</th><th scope="col">Value</th><th scope="col">From</th><th scope="col">Means</th></tr></thead>
