@@ -7,7 +7,7 @@ import type { Job } from './job.ts';
 import { clearCancel, requestCancel } from './marker.ts';
 import { findCompleted, locate, type Place } from './query.ts';
 import { type Spool, temporaryFile } from './spool.ts';
-import { type Action, allows, type State } from './state.ts';
+import { type Action, allows, isFinal, type State } from './state.ts';
 
 /** Where to look for a job, and when. */
 export type SteerOptions = {
@@ -132,16 +132,17 @@ function cancelAt(spool: Spool, id: string, { state, name, file, slot }: Place):
   return { kind: 'asked', from: state, slot };
 }
 
-function cancelWherever(spool: Spool, id: string, { state, name, file }: Place, now: number | undefined): Cancelled | undefined {
+function cancelWherever(spool: Spool, id: string, { state, name, file, slot }: Place, now: number | undefined): Cancelled | undefined {
   if (!spool.disk.exists(file)) return undefined;
   // The marker first: should a runner claim the job in this moment, it sees that.
   requestCancel(spool, id);
   const job = cancelWaiting(spool, name);
   const place = job ? undefined : locate(spool, id, now);
-  // A dispatcher that saw the marker may have been faster.
-  if (!job && place?.state !== 'cancelled') return { kind: 'asked', from: state, slot: place?.slot };
+  // Nowhere: it is being moved just now, from where it was seen.
+  if (!job && (place === undefined || !isFinal(place.state))) return { kind: 'asked', from: state, slot: place ? place.slot : slot };
   clearCancel(spool, id);
-  return { kind: 'cancelled', from: state, job };
+  // It came to its end in this moment: there is nothing left to stop. Or a dispatcher that saw the marker was faster.
+  return job || place?.state === 'cancelled' ? { kind: 'cancelled', from: state, job } : undefined;
 }
 
 function renameTo(spool: Spool, { name, file }: Place, change: { runAt?: number; priority?: number }): Acted {

@@ -112,7 +112,7 @@ test('a backlog is more than an hour of work at the pace of the last hour; a bur
   const counts = { ...NONE, pending: 3_000 };
   assert.match(
     textsOf({ counts, oldestPendingMs: 90_000, endedLastHour: 1_000 })[0] ?? '',
-    /^3,000 jobs are due, more than the 1,000 .* they take 3h 0m\.$/,
+    /^3,000 jobs are due, more than the 1,000 .* they take 3h\.$/,
   );
   assert.match(textsOf({ counts, oldestPendingMs: 90_000, endedLastHour: 0 })[0] ?? '', /none ended in the last hour\.$/);
   assert.deepEqual(kindsOf({ counts, oldestPendingMs: 90_000, endedLastHour: 3_000 }), ['late']);

@@ -26,7 +26,7 @@ export type Page = {
 
 /** A whole page. What `body` has inside `<div id="live">` is refreshed while the page is open. */
 export function layout(frame: Frame, { title, section, live, holdUpdates }: Page, body: Html): Html {
-  const { url, asset, theme, version, who, now, seen } = frame;
+  const { url, here, asset, theme, version, who, now, seen } = frame;
   return html`<!doctype html>
 <html lang="en" ${theme ? html`data-theme="${theme}"` : ''} data-base="${url('')}" data-version="${assetsVersion()}" data-now="${now}">
 <head>
@@ -48,7 +48,7 @@ export function layout(frame: Frame, { title, section, live, holdUpdates }: Page
     (place) =>
       html`<li><a href="${url(place.path)}" data-key="${place.key}" ${place.section === section ? html`aria-current="page"` : ''}>${place.text}</a></li>`,
   )}</ul></nav>
-<div class="tools" id="tools"></div>
+<div class="tools" id="tools">${live ? html`<noscript><a class="button" href="${url(here)}">Refresh</a></noscript>` : nothing}</div>
 </header>
 <main id="main" tabindex="-1">
 ${section === 'overview' ? nothing : troubleBar(frame)}${body}
