@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono';
 import { z } from 'zod';
-import type { Filter } from '../../spool/filter.ts';
+import { type Filter, term } from '../../spool/filter.ts';
 import { maskJob } from '../../spool/mask.ts';
 import type { JobStatus } from '../../spool/query.ts';
 import { STATES } from '../../spool/state.ts';
@@ -71,11 +71,6 @@ const MAX_SUGGESTIONS = 60;
 function suggestionsOf({ catalog, allowlist }: Dashboard): string[] {
   const allowed = allowlist.flatMap(({ class: name, methods }) => methods.map(({ method }) => ({ class: name, method })));
   const handlers = [...allowed, ...catalog.handlers()];
-  const texts = handlers.flatMap(({ class: name, method }) => [
-    `class:${quotedTerm(name)}`,
-    `class:${quotedTerm(name)} method:${quotedTerm(method)}`,
-  ]);
+  const texts = handlers.flatMap(({ class: name, method }) => [term('class', name), `${term('class', name)} ${term('method', method)}`]);
   return [...new Set([...texts, 'retried:yes', 'since:1h', 'since:24h', 'since:7d'])].slice(0, MAX_SUGGESTIONS);
 }
-
-const quotedTerm = (text: string): string => (/[\s,]/.test(text) ? `"${text}"` : text);
