@@ -1,7 +1,6 @@
 import { EventLog } from '../jobs/event-log.ts';
 import { loadAllowlist } from '../jobs/load-allowlist.ts';
 import { Catalog } from '../spool/catalog.ts';
-import { messageOf } from '../spool/errors.ts';
 import { openSpool } from '../spool/spool.ts';
 import { makeApp } from '../ui/app.ts';
 import type { Journal, Setting } from '../ui/dashboard.ts';
@@ -56,7 +55,6 @@ export async function loadDashboard(plan: DashboardPlan, { onLine, readiness }: 
     readiness,
     stopping: stopping.signal,
   });
-  readAhead(catalog, log);
   return { fetch: app.fetch as Fetch, log, stop: () => stopping.abort() };
 }
 
@@ -67,11 +65,4 @@ function journalOf(log: EventLog): Journal {
     error: (text, fields) => log.error(text, fields),
     cancelled: (job) => log.event('cancelled', job, 'cancelled before it ran'),
   };
-}
-
-// Whoever opens the first page is not to wait for the reading of a large spool, or see only a part of it: once begun, it goes on by itself.
-function readAhead(catalog: Catalog, log: EventLog): void {
-  catalog.refresh().catch((error: unknown) => {
-    log.warn(`read the spool for the dashboard: ${messageOf(error)}; the next page that is opened tries again`, { err: error });
-  });
 }

@@ -214,7 +214,7 @@ async function within(ms: number, work: Promise<void>): Promise<void> {
   await Promise.race([work, over]).finally(() => clearTimeout(timer));
 }
 
-const FIRST_WAIT_MS = 2_000;
+const FIRST_WAIT_MS = 1_000;
 const WAIT_MS = 250;
 /** Between two looks passes so many times what one takes, within reason. */
 const PAUSE = 5;
