@@ -110,7 +110,7 @@ test('the pages of a list have each job once, and lead back to the newest', asyn
     seen.push(...rowsOf(text));
     assert.equal(/<body[^>]* data-hold/.test(text), query !== '?state=failed', 'updates wait on later pages');
     if (query !== '?state=failed') assert.match(text, /href="\/dashboard\/jobs\?state=failed">Newest/);
-    const next = /href="\/dashboard\/jobs(\?state=failed&amp;after=[^"]+)"/.exec(text)?.[1];
+    const next = /rel="next" [^>]*href="\/dashboard\/jobs(\?state=failed&amp;after=[^"]+)"/.exec(text)?.[1];
     if (next === undefined) break;
     query = next.replaceAll('&amp;', '&');
   }

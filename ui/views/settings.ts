@@ -86,19 +86,13 @@ function written(policy: Record<string, unknown>): Html {
 export function held({ retries, retryDelayMs, backoff, maxDelayMs, timeoutMs, retryOn, noRetryOn }: Policy): string {
   const grows =
     backoff === 'fixed'
-      ? `each after ${exact(retryDelayMs)}`
-      : `after ${exact(retryDelayMs)} and twice as long each time, up to ${exact(maxDelayMs)}`;
+      ? `each after ${formatDuration(retryDelayMs)}`
+      : `after ${formatDuration(retryDelayMs)} and twice as long each time, up to ${formatDuration(maxDelayMs)}`;
   const again = retries === 0 ? 'no retry' : `${retries} ${retries === 1 ? 'retry' : 'retries'}, ${grows}`;
   const only = retryOn === undefined ? '' : `; only for ${retryOn.join(', ') || 'nothing'}`;
   const never = noRetryOn === undefined || noRetryOn.length === 0 ? '' : `; never for ${noRetryOn.join(', ')}`;
-  return `${again}${retries === 0 ? '' : `${only}${never}`}; stopped after ${exact(timeoutMs)}`;
+  return `${again}${retries === 0 ? '' : `${only}${never}`}; stopped after ${formatDuration(timeoutMs)}`;
 }
-
-// What a person wrote as 5s and 1h is not read back as 5.0s and 1h 0m.
-const exact = (ms: number): string =>
-  formatDuration(ms)
-    .replace(/\.0s$/, 's')
-    .replace(/ 0[smh]$/, '');
 
 function schema(params: object | undefined): Html {
   if (params === undefined) return html`<span class="muted">any</span>`;
