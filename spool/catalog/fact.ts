@@ -1,10 +1,12 @@
+import type { FileFacts } from '../disk.ts';
 import { factsOf, failureOf } from '../filter.ts';
 import type { JobStatus } from '../query.ts';
 
 /** What is remembered of a job's file, so that it need not be opened again. Times in milliseconds since the epoch. */
 export type Fact = {
-  /** Of the file that was read: another time means another content. */
+  /** Of the file that was read: another time, or another file under its name, means another content. */
   mtimeMs: number;
+  ino: number;
   /** When it ended; of a job that is not over, what happened to it last. */
   at: number;
   class: string;
@@ -20,11 +22,16 @@ export type Fact = {
   runner: string;
 };
 
-export function factOf(job: JobStatus, mtimeMs: number): Fact {
+/** Whether a fact is of the file that is there now. The time alone does not tell: two writes within a tick of the clock have the same. */
+export const isOf = (fact: Fact | undefined, file: FileFacts | undefined): boolean =>
+  fact?.mtimeMs === file?.mtimeMs && fact?.ino === file?.ino;
+
+export function factOf(job: JobStatus, { mtimeMs, ino }: Pick<FileFacts, 'mtimeMs' | 'ino'>): Fact {
   const { class: className, method, attempts, changedAt } = factsOf(job);
   const failure = failureOf(job);
   return {
     mtimeMs,
+    ino,
     at: Number.isFinite(changedAt) ? changedAt : mtimeMs,
     class: shared(className),
     method: shared(method),

@@ -1,7 +1,7 @@
 import { type Folder, isJobIn, type JobStatus, type Place, statusAt } from '../query.ts';
 import type { Spool } from '../spool.ts';
 import { Breath } from './breath.ts';
-import { type Fact, factOf } from './fact.ts';
+import { type Fact, factOf, isOf } from './fact.ts';
 import { FolderTime } from './folder-time.ts';
 
 /** A job's file in a folder. */
@@ -63,7 +63,7 @@ export class JobFolder {
   read(entry: Entry, place: Place, now: number): JobStatus | undefined {
     const facts = this.#spool.disk.facts(place.file);
     const job = facts && statusAt(this.#spool, place, now, facts);
-    if (job && entry.fact?.mtimeMs !== facts.mtimeMs) entry.fact = factOf(job, facts.mtimeMs);
+    if (job && !isOf(entry.fact, facts)) entry.fact = factOf(job, facts);
     return job;
   }
 
@@ -78,7 +78,7 @@ export class JobFolder {
     const breath = new Breath();
     const changed: Entry[] = [];
     for (const entry of this.#entries.values()) {
-      if (entry.fact && this.#spool.disk.facts(this.fileOf(entry))?.mtimeMs !== entry.fact.mtimeMs) changed.push(entry);
+      if (entry.fact && !isOf(entry.fact, this.#spool.disk.facts(this.fileOf(entry)))) changed.push(entry);
       if (breath.isDue) await breath.take();
     }
     const now = performance.now();
