@@ -1,13 +1,14 @@
 /** Tells open pages when they are out of date, over one server-sent stream each. A page that is told asks for itself again. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Context, Hono } from 'hono';
-import { type SSEMessage, type SSEStreamingApi, streamSSE } from 'hono/streaming';
+import type { SSEMessage } from 'hono/streaming';
 import { z } from 'zod';
 import { messageOf } from '../spool/errors.ts';
 import type { Spool } from '../spool/spool.ts';
 import { STATES } from '../spool/state.ts';
 import { assetsVersion } from './assets.ts';
 import type { Dashboard, Env } from './dashboard.ts';
+import { type EventStream, eventStream, HEARTBEAT_MS } from './event-stream.ts';
 import { logChunk } from './job-log.ts';
 import { LiveHub, type OpenPage } from './live-hub.ts';
 import type { View } from './live-marks.ts';
@@ -21,21 +22,16 @@ export function liveRoutes(dashboard: Dashboard): Hono<Env> {
     if (!asked.success) return context.text(`open a live stream: ${z.prettifyError(asked.error)}`, 400);
     if (hub.isFull) return context.text('open a live stream: too many pages are open; ask again later', 503, { 'Retry-After': '10' });
     const { seen, at, from, ...view } = asked.data;
-    // nginx would hold the events back otherwise.
-    context.header('X-Accel-Buffering', 'no');
-    // Nobody reads the body of an answer to HEAD, so nothing would end it.
-    if (context.req.method === 'HEAD') return context.body(null, 200, { 'Content-Type': 'text/event-stream' });
-    return streamSSE(context, async (stream) => {
-      const page = hub.open(view, { seen, at });
-      endWith(page, stream, context);
-      try {
-        await follow(page, stream, tailOf(dashboard.spool, view, resumeAt(context) ?? from));
-      } catch (error) {
-        dashboard.log.warn(`a live stream broke off: ${messageOf(error)}; its page opens a new one`);
-      } finally {
-        hub.close(page);
-      }
-    });
+    const tail = tailOf(dashboard.spool, view, resumeAt(context) ?? from);
+    return eventStream(
+      context,
+      async (stream) => {
+        const page = hub.open(view, { seen, at });
+        stream.gone.addEventListener('abort', () => page.tell('bye'), { once: true });
+        await follow(page, stream, tail).finally(() => hub.close(page));
+      },
+      (error) => dashboard.log.warn(`a live stream broke off: ${messageOf(error)}; its page opens a new one`),
+    );
   });
   return app;
 }
@@ -63,8 +59,6 @@ const QUERY = VIEW.and(
   }),
 );
 
-const HEARTBEAT_MS = 15_000;
-const WRITE_MS = 30_000;
 const LOG_PAUSE_MS = 100;
 
 /** A stream that broke and is opened again by the browser says where it was. */
@@ -73,32 +67,25 @@ function resumeAt(context: Context): number | undefined {
   return /^\d{1,15}$/.test(id) ? Number(id) : undefined;
 }
 
-// Not every server and proxy reports a closed connection in both ways.
-function endWith(page: OpenPage, stream: SSEStreamingApi, context: Context): void {
-  const end = () => page.tell('bye');
-  stream.onAbort(end);
-  context.req.raw.signal.addEventListener('abort', end, { once: true });
-}
-
-async function follow(page: OpenPage, stream: SSEStreamingApi, nextOfLog: () => SSEMessage | undefined): Promise<void> {
+async function follow(page: OpenPage, stream: EventStream, nextOfLog: () => SSEMessage | undefined): Promise<void> {
   // Many pages whose service was restarted do not come back in the same moment.
   const retry = 1_000 + Math.floor(Math.random() * 2_000);
-  await send(stream, { event: 'hello', data: JSON.stringify({ version: assetsVersion() }), retry });
-  while (!stream.aborted) {
+  await stream.send({ event: 'hello', data: JSON.stringify({ version: assetsVersion() }), retry });
+  while (!stream.gone.aborted) {
     const news = await page.take(HEARTBEAT_MS);
-    for (const event of EVENTS) if (news.includes(event)) await send(stream, { event, data: '' });
+    for (const event of EVENTS) if (news.includes(event)) await stream.send({ event, data: '' });
     if (news.includes('bye')) return;
     if (news.includes('log')) await sendLog(page, stream, nextOfLog());
     // An event, and no comment: the page hears it, and opens a new stream where it hears nothing.
-    if (news.length === 0) await send(stream, { event: 'beat', data: '' });
+    if (news.length === 0) await stream.send({ event: 'beat', data: '' });
   }
 }
 
 const EVENTS = ['changed', 'aged', 'done', 'bye'] as const;
 
-async function sendLog(page: OpenPage, stream: SSEStreamingApi, message: SSEMessage | undefined): Promise<void> {
+async function sendLog(page: OpenPage, stream: EventStream, message: SSEMessage | undefined): Promise<void> {
   if (!message) return;
-  await send(stream, message);
+  await stream.send(message);
   await pause(LOG_PAUSE_MS);
   // There may be more at once.
   page.tell('log');
@@ -114,11 +101,4 @@ function tailOf(spool: Spool, view: View, from: number | undefined): () => SSEMe
     offset = chunk.to;
     return { event: 'log', id: String(chunk.to), data: JSON.stringify(chunk) };
   };
-}
-
-/** Waits for a slow reader, but not for ever for one that is gone without a word. */
-async function send(stream: SSEStreamingApi, message: SSEMessage): Promise<void> {
-  const deadline = setTimeout(() => stream.abort(), WRITE_MS);
-  await stream.writeSSE(message);
-  clearTimeout(deadline);
 }

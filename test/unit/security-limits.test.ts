@@ -142,10 +142,16 @@ test('connections that are held open leave the process descriptors for its jobs'
   const { dashboard } = await makeDashboard(t);
   const server = await listen((await wholeApp(dashboard)).fetch, '127.0.0.1', 0);
   afterwards(t, () => server.close(100));
-  const sockets = Array.from({ length: 1_200 }, () => net.connect(server.port, '127.0.0.1').on('error', () => {}));
+  const sockets: net.Socket[] = [];
   afterwards(t, () => {
     for (const socket of sockets) socket.destroy();
   });
+  // In portions: what the kernel has no room to queue, it lets wait for seconds.
+  while (sockets.length < 1_200) {
+    const portion = Array.from({ length: 100 }, () => net.connect(server.port, '127.0.0.1').on('error', () => {}));
+    sockets.push(...portion);
+    await waitFor(() => portion.every(({ connecting }) => !connecting), 'the connections to be made');
+  }
   await waitFor(() => sockets.filter(({ destroyed }) => destroyed).length >= 200, 'the connections that are too many to be closed');
   for (const socket of sockets) socket.destroy();
   await waitFor(

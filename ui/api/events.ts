@@ -2,11 +2,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
 import { z } from 'zod';
 import { messageOf } from '../../spool/errors.ts';
 import { maskSecrets } from '../../spool/mask.ts';
 import type { Dashboard, Env } from '../dashboard.ts';
+import { type EventStream, eventStream, HEARTBEAT_MS } from '../event-stream.ts';
 import { problem } from '../problem.ts';
 import { type Cursor, cursorOf, cursorText, type EventFeed, eventFeed, type LoggedEvent } from './event-feed.ts';
 import { answerMistakes, refusals, titleOf } from './refusal.ts';
@@ -21,30 +21,24 @@ export function eventsApi(dashboard: Dashboard): OpenAPIHono<Env> {
     const from = resumed === undefined ? feed.end() : cursorOf(resumed);
     if (!from) return answerMistakes(context, [{ path: 'header.Last-Event-ID', message: NO_CURSOR }]);
     if (open >= MAX_STREAMS) return answerFull(context);
-    // nginx would hold the events back otherwise.
-    context.header('X-Accel-Buffering', 'no');
-    // Nobody reads the body of an answer to HEAD, so nothing would end it.
-    if (context.req.method === 'HEAD') return context.body(null, 200, { 'Content-Type': 'text/event-stream' });
-    open += 1;
-    return streamSSE(context, async (stream) => {
-      const ended = endOf(stream, context, dashboard.stopping);
-      try {
-        await follow(stream, feed, { from, wanted, ended });
-      } catch (error) {
-        dashboard.log.warn(`a stream of events broke off: ${messageOf(error)}; its reader goes on where it was`);
-      } finally {
-        open -= 1;
-      }
-    });
+    return eventStream(
+      context,
+      async (stream) => {
+        open += 1;
+        const ended = AbortSignal.any([stream.gone, dashboard.stopping]);
+        await follow(stream, feed, { from, wanted, ended }).finally(() => {
+          open -= 1;
+        });
+      },
+      (error) => dashboard.log.warn(`a stream of events broke off: ${messageOf(error)}; its reader goes on where it was`),
+    );
   });
   return api;
 }
 
 const MAX_STREAMS = 100;
 const LOOK_MS = 250;
-const HEARTBEAT_MS = 15_000;
 const RETRY_MS = 2_000;
-const WRITE_MS = 30_000;
 
 const NO_CURSOR = 'Last-Event-ID: expected the id of an event of this stream, such as 1795344900123-4096';
 
@@ -87,30 +81,23 @@ function answerFull(context: Context): Response {
   return problem(context, 503, titleOf(503), `Follow events: ${MAX_STREAMS} streams are open already, which is the most. Try again later.`);
 }
 
-/** Aborted when the client has gone or the service stops. Not every server and proxy reports a client that went in both ways. */
-function endOf(stream: SSEStreamingApi, context: Context, stopping: AbortSignal): AbortSignal {
-  const gone = new AbortController();
-  stream.onAbort(() => gone.abort());
-  return AbortSignal.any([gone.signal, stopping, context.req.raw.signal]);
-}
-
 type Wanted = { id?: string | undefined; class?: string | undefined; event?: string | undefined };
 
 type Following = { from: Cursor; wanted: Wanted; ended: AbortSignal };
 
-async function follow(stream: SSEStreamingApi, feed: EventFeed, { from, wanted, ended }: Following): Promise<void> {
+async function follow(stream: EventStream, feed: EventFeed, { from, wanted, ended }: Following): Promise<void> {
   const passes = filterOf(wanted);
   let cursor = from;
   // With the place where it begins: whoever is cut off before the first event misses nothing either.
-  await send(stream, `: following\nretry: ${RETRY_MS}\nid: ${cursorText(cursor)}\n\n`);
+  await stream.send(`: following\nretry: ${RETRY_MS}\nid: ${cursorText(cursor)}\n\n`);
   let sentAt = performance.now();
-  while (!ended.aborted && !stream.aborted) {
+  while (!ended.aborted) {
     const portion = feed.read(cursor, Date.now());
     cursor = portion.cursor;
     const text = portion.events.filter(passes).map(sentAs).join('');
     const isQuiet = performance.now() - sentAt > HEARTBEAT_MS;
     if (text !== '' || isQuiet) {
-      await send(stream, text === '' ? `: still here\nid: ${cursorText(cursor)}\n\n` : text);
+      await stream.send(text === '' ? `: still here\nid: ${cursorText(cursor)}\n\n` : text);
       sentAt = performance.now();
     }
     await pause(portion.isEnd ? LOOK_MS : 0, undefined, { signal: ended }).catch(() => undefined);
@@ -125,10 +112,3 @@ function filterOf({ id, class: name, event }: Wanted): (logged: LoggedEvent) => 
 
 const sentAs = ({ event, fields, cursor }: LoggedEvent): string =>
   `event: ${event}\nid: ${cursorText(cursor)}\ndata: ${JSON.stringify(maskSecrets(fields))}\n\n`;
-
-/** Waits for a slow reader, but not for ever for one that is gone without a word. */
-async function send(stream: SSEStreamingApi, text: string): Promise<void> {
-  const deadline = setTimeout(() => stream.abort(), WRITE_MS);
-  await stream.write(text);
-  clearTimeout(deadline);
-}
