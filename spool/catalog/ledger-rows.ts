@@ -79,9 +79,9 @@ export class LedgerRows {
   async look(now = Date.now()): Promise<void> {
     const breath = new Breath();
     const all = performance.now() >= this.#lookAtAllAt;
-    if (this.#completed.hasChanged() || all) this.#lookAtDays();
+    const added = this.#completed.hasChanged() || all ? this.#lookAtDays() : [];
     for (const day of [...this.#days.keys()]) {
-      if (!all && day < dayOf(now - RECENT_MS)) continue;
+      if (!all && day < dayOf(now - RECENT_MS) && !added.includes(day)) continue;
       if (breath.isDue) await breath.take();
       await this.#lookAtDay(day, all, breath);
     }
@@ -130,16 +130,17 @@ export class LedgerRows {
     return rows;
   }
 
-  #lookAtDays(): void {
+  /** Returns the days that are new. */
+  #lookAtDays(): string[] {
     const days = new Set(ledgerDays(this.#spool));
     for (const [day, { files }] of this.#days) {
       if (days.has(day)) continue;
       this.#days.delete(day);
       this.#forget([...files.values()]);
     }
-    for (const day of days) {
-      if (!this.#days.has(day)) this.#days.set(day, { time: new FolderTime(this.#spool, this.#spool.ledgerDay(day)), files: new Map() });
-    }
+    const added = [...days].filter((day) => !this.#days.has(day));
+    for (const day of added) this.#days.set(day, { time: new FolderTime(this.#spool, this.#spool.ledgerDay(day)), files: new Map() });
+    return added;
   }
 
   async #lookAtDay(day: string, anyway: boolean, breath: Breath): Promise<void> {
@@ -323,6 +324,6 @@ const MAX_LINE_BYTES = 33_554_432;
 const ARRANGE_AFTER = 20_000;
 /** So much more than the limit is kept before the oldest rows go. */
 const SLACK = 1.05;
-/** Ledgers of days that ended longer ago than this grow no more: clocks do not differ by more. */
-const RECENT_MS = 12 * 3_600_000;
+/** Ledgers of days longer ago than this grow no more: a job that runs over midnight is of the day on which it ends, and clocks do not differ by more. */
+const RECENT_MS = 36 * 3_600_000;
 const LOOK_AT_ALL_MS = 30_000;

@@ -42,6 +42,15 @@ test('lines that are appended, new slots and new days are seen, and days that we
   assert.equal((await catalog.find('yesterday', NOW))?.job.id, 'yesterday');
 });
 
+test('a day that somebody brings back from a backup is read at once, however old', async (t) => {
+  const spool = tempSpool(t);
+  const catalog = new Catalog(spool);
+  await catalog.refresh();
+  putLine(spool, 'old', NOW - 9 * DAY);
+  await catalog.refresh(0);
+  assert.deepEqual(await listed(catalog), ['old']);
+});
+
 test('a line that is still being written, or was torn by a power cut, is no job; what follows it is', async (t) => {
   const spool = tempSpool(t);
   const file = putLine(spool, 'a', NOW - 5_000);
