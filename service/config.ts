@@ -6,6 +6,7 @@ import { messageOf } from '../spool/errors.ts';
 import { MASK } from '../spool/mask.ts';
 import { DEFAULT_POLICY, type Policy } from '../spool/policy.ts';
 import { DEFAULT_DIR } from '../spool/spool.ts';
+import type { Credentials } from '../ui/access/credentials.ts';
 import type { Setting } from '../ui/dashboard.ts';
 import { ConfigError } from './config-error.ts';
 
@@ -119,20 +120,13 @@ export const SECRETS = [
 const isSecret = (name: string): boolean => (SECRETS as readonly string[]).includes(name);
 
 /** The configuration, checked. Times in milliseconds, sizes in bytes. */
-export type Config = {
+export type Config = Credentials & {
   dir: string;
   jobs: string | undefined;
   runners: number;
   host: string;
   port: number;
   basePath: string;
-  user: string;
-  password: string | undefined;
-  token: string | undefined;
-  viewerUser: string;
-  viewerPassword: string | undefined;
-  viewerToken: string | undefined;
-  auth: 'required' | 'none';
   readOnly: boolean;
   policy: Policy;
   shutdownGraceMs: number;

@@ -1,4 +1,4 @@
-import { Breath } from './catalog/breath.ts';
+import { Breath } from './breath.ts';
 import { type FailureGroup, failureGroups } from './catalog/failure-groups.ts';
 import { findIn, type Match } from './catalog/find.ts';
 import { handlersOf } from './catalog/handlers.ts';

@@ -1,9 +1,11 @@
 import type { Counts, FailureGroup } from '../spool/catalog.ts';
 import { formatDuration } from '../spool/duration.ts';
 import type { SlotView } from '../spool/slots.ts';
+import { inert } from './inert.ts';
 import { diskLowSentence } from './trouble.ts';
 import type { Query } from './urls.ts';
 import { byteSize, counted, figure } from './views/figures.ts';
+import { handlerName } from './views/job-link.ts';
 
 /** What is known of the service at one moment, from which is decided what needs attention. */
 export type Snapshot = {
@@ -41,6 +43,8 @@ const REPEATED = 5;
 const NAMED_FAILURES = 3;
 /** The disk is worth a warning while it has less than this many times what it must have. */
 const NEARLY = 2;
+/** So much of an error is said, in characters. */
+const MAX_ERROR = 119;
 const HOUR_MS = 3_600_000;
 
 const RUNNERS = { path: '/dashboard/runners', text: 'Runners' };
@@ -146,7 +150,7 @@ function repeatedFailures({ failures }: Snapshot): Concern[] {
   const link = { path: '/dashboard/failures', query: { window: '1h' }, text: 'Failures' };
   const named = repeated.slice(0, NAMED_FAILURES).map(({ class: name, method, count, error }) => ({
     kind: 'failures',
-    text: `${name}.${method} failed ${counted(count, 'time')} in the last hour: ${shortened(error)}`,
+    text: `${handlerName({ class: name, method })} failed ${counted(count, 'time')} in the last hour: ${inert(error, MAX_ERROR)}`,
     link,
   }));
   const rest = repeated.slice(NAMED_FAILURES);
@@ -175,5 +179,3 @@ function stillReading({ unread: { ledgerBytes, files } }: Snapshot): Concern | u
     link: { path: '/dashboard/jobs', query: { state: 'completed' }, text: 'Completed jobs' },
   };
 }
-
-const shortened = (text: string): string => (text.length > 120 ? `${text.slice(0, 119)}…` : text);

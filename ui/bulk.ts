@@ -2,7 +2,7 @@
  * One action on many jobs, as of a moment: those that had moved on by then, or move on meanwhile, are left alone and counted; those that came
  * later are not touched. What the dashboard and the API share.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Breath } from '../spool/breath.ts';
 import type { Match } from '../spool/catalog.ts';
 import type { Filter } from '../spool/filter.ts';
 import { maskJob } from '../spool/mask.ts';
@@ -59,13 +59,13 @@ export async function runBulk(dashboard: Dashboard, order: BulkOrder, progress: 
   for (const [reason, count] of skipped) skip(progress, reason, count);
   const gone = expected - targets.length - sum(skipped);
   if (gone > 0) skip(progress, MOVED, gone);
-  const turn = turns();
+  const breath = new Breath();
   for (const match of targets) {
     if (signal?.aborted) break;
     const act = steerAt(dashboard, action, match, who, { priority, only: true });
     if (isDone(act)) progress.done += 1;
     else skip(progress, await reasonOf(dashboard, match.job.id, act, progress), 1);
-    await turn();
+    if (breath.isDue) await breath.take();
   }
   await dashboard.catalog.refresh(0);
   return progress;
@@ -191,16 +191,4 @@ async function reasonOf(
   if (act.kind === 'folder') return 'a folder';
   const found = sum(skipped) < MAX_ASKED ? await catalog.find(id, Date.now()) : undefined;
   return found ? `already ${found.job.state}` : MOVED;
-}
-
-/** Milliseconds after which others have their turn. */
-const SLICE_MS = 8;
-
-function turns(): () => Promise<void> {
-  let until = performance.now() + SLICE_MS;
-  return async () => {
-    if (performance.now() < until) return;
-    await nextTurn();
-    until = performance.now() + SLICE_MS;
-  };
 }

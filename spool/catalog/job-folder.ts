@@ -1,6 +1,6 @@
+import { Breath } from '../breath.ts';
 import { type Folder, isJobIn, type JobStatus, type Place, statusAt } from '../query.ts';
 import type { Spool } from '../spool.ts';
-import { Breath } from './breath.ts';
 import { type Fact, factOf, isOf } from './fact.ts';
 import { FolderTime } from './folder-time.ts';
 

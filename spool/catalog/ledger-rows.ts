@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { Attempt } from '../attempt.ts';
+import { Breath } from '../breath.ts';
 import { dayOf } from '../layout.ts';
 import { type LedgerLine, ledgerDays, ledgerSlots, parseLine } from '../ledger.ts';
 import { type JobStatus, statusOfLine } from '../query.ts';
 import type { Spool } from '../spool.ts';
-import { Breath } from './breath.ts';
 import { Columns, hashOf, type RowKey, UNKNOWN } from './columns.ts';
 import { FolderTime } from './folder-time.ts';
 

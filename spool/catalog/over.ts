@@ -1,5 +1,5 @@
+import { Breath } from '../breath.ts';
 import type { Spool } from '../spool.ts';
-import { Breath } from './breath.ts';
 import { type Entry, JobFolder } from './job-folder.ts';
 import { Sorted } from './sorted.ts';
 

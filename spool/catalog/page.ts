@@ -1,6 +1,6 @@
+import { Breath } from '../breath.ts';
 import { type Filter, matches, matchesState } from '../filter.ts';
 import type { JobStatus } from '../query.ts';
-import { Breath } from './breath.ts';
 import { readCursor, writeCursor } from './cursor.ts';
 import type { Known } from './known.ts';
 import { totalOf } from './total.ts';

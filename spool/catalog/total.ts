@@ -1,7 +1,7 @@
+import { Breath } from '../breath.ts';
 import { type Filter, matchesState, needsContent } from '../filter.ts';
 import type { JobStatus } from '../query.ts';
 import { STATES, type State } from '../state.ts';
-import { Breath } from './breath.ts';
 import { fileJudge, rowJudge, type Verdict } from './judge.ts';
 import { countOf, filesIn, type Known } from './known.ts';
 import { Walk } from './walk.ts';

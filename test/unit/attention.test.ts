@@ -134,6 +134,12 @@ test('an error of any length leaves the sentence short', () => {
   assert.ok(text.endsWith('…'));
 });
 
+test('an error cannot move the cursor, break the line or turn the text of the sentence', () => {
+  const [text = ''] = textsOf({ failures: [aGroup({ error: 'Error: a\u001b[2Jb\u202ec\nd' })] });
+  assert.ok(text.includes('Error: a'), text);
+  assert.doesNotMatch(text, /[\p{C}\p{Zl}\p{Zp}]/u);
+});
+
 test('rejected files are counted as far as they were looked at', () => {
   assert.match(textsOf({ rejected: { count: 1, isMore: false } })[0] ?? '', /^1 file was rejected/);
   assert.match(textsOf({ rejected: { count: 20, isMore: true } })[0] ?? '', /^More than 20 files were rejected/);

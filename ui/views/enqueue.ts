@@ -129,7 +129,7 @@ const OFFSETS = [
 
 function offsetSelect(chosen: string): Html {
   const options = OFFSETS.map((minutes) => (minutes === 0 ? 'Z' : offsetText(minutes)));
-  return html`<select name="offset" id="offset" aria-label="Which clock: hours ahead of UTC" data-offset>${options.map((value) => option(value, value === 'Z' ? 'UTC' : `UTC${value}`, value === chosen))}</select>`;
+  return html`<select name="offset" id="offset" aria-label="Which clock: hours ahead of UTC">${options.map((value) => option(value, value === 'Z' ? 'UTC' : `UTC${value}`, value === chosen))}</select>`;
 }
 
 function offsetText(minutes: number): string {

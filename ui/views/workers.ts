@@ -3,6 +3,7 @@ import type { JobStatus } from '../../spool/query.ts';
 import type { Worker } from '../at-work.ts';
 import type { Frame } from '../frame.ts';
 import { type Html, nothing } from './html.ts';
+import { progressBar } from './job-cell.ts';
 import { handlerName, jobLink } from './job-link.ts';
 import { stateChip } from './state-chip.ts';
 import { span } from './time.ts';
@@ -31,10 +32,5 @@ export function lifeChip({ life, draining, stopping }: Worker): Html {
 }
 
 function jobNow(frame: Frame, job: JobStatus): Html {
-  return html`${jobLink(frame, job.id)} ${handlerName(job)}${progressOf(job)}${job.cancelling ? html` ${stateChip('cancelling')}` : nothing}`;
-}
-
-function progressOf({ progress, id }: JobStatus): Html {
-  if (progress === undefined) return nothing;
-  return html` <progress max="100" value="${progress}" aria-label="Progress of job ${id}"></progress> ${Math.round(progress)}%`;
+  return html`${jobLink(frame, job.id)} ${handlerName(job)} ${progressBar(job)}${job.cancelling ? html` ${stateChip('cancelling')}` : nothing}`;
 }
