@@ -15,7 +15,8 @@ export type Posted = { name: string; startedAt: number; startedClock: number; wr
 /** The monotonic clock that all threads of a process share, in milliseconds. */
 export const sharedClock = (): number => Number(process.hrtime.bigint() / 1_000n) / 1_000;
 
-const INTS = { state: 0, heard: 1, nameLength: 2, ownTerms: 3 } as const;
+const INTS = { state: 0, heard: 1, nameLength: 2, ownTerms: 3, asked: 4, reason: 5, signalling: 6 } as const;
+const REASONS = ['cancelled', 'timed-out'] as const;
 const NUMBERS = {
   startedAt: 0,
   writtenAt: 1,
@@ -26,9 +27,12 @@ const NUMBERS = {
   timeoutMs: 6,
   startedClock: 7,
 } as const;
-const NUMBERS_AT = 16;
+const NUMBERS_AT = 32;
 const NAME_AT = NUMBERS_AT + 8 * 8;
 const NAME_BYTES = 256;
+/** A watchdog that sends signals for longer than this has died on the way. */
+const WAIT_MS = 1_000;
+const MAX_WAITS = 5;
 
 export class Board {
   readonly memory: SharedArrayBuffer;
@@ -38,7 +42,7 @@ export class Board {
 
   constructor(memory = new SharedArrayBuffer(NAME_AT + NAME_BYTES)) {
     this.memory = memory;
-    this.#ints = new Int32Array(memory, 0, 4);
+    this.#ints = new Int32Array(memory, 0, 8);
     this.#numbers = new Float64Array(memory, NUMBERS_AT, 8);
     this.#name = new Uint8Array(memory, NAME_AT, NAME_BYTES);
   }
@@ -60,7 +64,33 @@ export class Board {
 
   /** Main thread: the attempt ended and this thread settles it. False when the watchdog was first. */
   finish(): boolean {
-    return this.#step(this.sequence, PHASE.finished);
+    const isOurs = this.#step(this.sequence, PHASE.finished);
+    // Signals that are being sent for this attempt must not reach what the next one starts.
+    for (let waits = 0; waits < MAX_WAITS && Atomics.load(this.#ints, INTS.signalling) === 1; waits++)
+      Atomics.wait(this.#ints, INTS.signalling, 1, WAIT_MS);
+    return isOurs;
+  }
+
+  /** Watchdog: does something that only this attempt's processes may feel. Not done when it is over; it is not over before it is done. */
+  whileRunning(sequence: number, act: () => void): void {
+    Atomics.store(this.#ints, INTS.signalling, 1);
+    try {
+      if (Atomics.load(this.#ints, INTS.state) === stateOf(sequence, PHASE.running)) act();
+    } finally {
+      Atomics.store(this.#ints, INTS.signalling, 0);
+      Atomics.notify(this.#ints, INTS.signalling);
+    }
+  }
+
+  /** Watchdog: this attempt must stop. A main thread that is blocked finds it here when it is not any more. */
+  askToStop(sequence: number, reason: (typeof REASONS)[number]): void {
+    this.#ints[INTS.reason] = REASONS.indexOf(reason);
+    Atomics.store(this.#ints, INTS.asked, sequence);
+  }
+
+  /** Main thread: why the attempt that runs was asked to stop, if it was. */
+  get askedToStop(): (typeof REASONS)[number] | undefined {
+    return Atomics.load(this.#ints, INTS.asked) === this.sequence ? REASONS[this.#ints[INTS.reason] ?? 0] : undefined;
   }
 
   /** Watchdog: this thread settles that attempt and ends the process. False when the main thread was first. */

@@ -13,6 +13,8 @@ let current: JobLog | undefined;
 /** From now on prints go to the log of the attempt that runs; between attempts to the output file, as before. */
 export function capturePrints(): void {
   for (const stream of [process.stdout, process.stderr]) {
+    // The output file may be on a full disk: a print that cannot be kept must not end the process.
+    stream.on('error', () => undefined);
     const original = stream.write.bind(stream) as (...args: unknown[]) => boolean;
     stream.write = ((chunk: string | Uint8Array, ...rest: unknown[]): boolean => {
       if (!current) return original(chunk, ...rest);
@@ -30,14 +32,18 @@ export function beginCapture(log: JobLog): void {
   current = log;
 }
 
-/** Ends the attempt's log, with what went past it. */
+/** Ends the attempt's log, with what went past it. Never throws. */
 export function endCapture(spool: Spool, log: JobLog, outputFile: string, outputFd: number): void {
   current = undefined;
-  capFile(spool, outputFile);
-  const size = spool.disk.sizeOf(outputFd);
-  if (size > 0) {
-    log.write(spool.disk.readBytes(outputFile, 0, size));
-    spool.disk.truncate(outputFd, 0);
+  try {
+    capFile(spool, outputFile);
+    const size = spool.disk.sizeOf(outputFd);
+    if (size > 0) {
+      log.write(spool.disk.readBytes(outputFile, 0, size));
+      spool.disk.truncate(outputFd, 0);
+    }
+  } catch {
+    // A disk that cannot be written on: what a job printed past its log must not decide how the job ended.
   }
   log.close();
 }

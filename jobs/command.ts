@@ -1,10 +1,12 @@
 /** Runs a handler that is a command in any language: request on stdin, outcome by exit code, no shell. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { disk } from '../spool/disk.ts';
+import { disk, type Inspected } from '../spool/disk.ts';
 import { errnoOf, messageOf } from '../spool/errors.ts';
 import { attemptNumber, type End, type Job } from '../spool/job.ts';
+import { Offspring } from '../spool/offspring.ts';
 import { platform } from '../spool/platform.ts';
 import type { Request } from '../spool/request.ts';
+import { visible } from '../spool/visible.ts';
 import type { Surroundings } from './execute.ts';
 import { stoppedEnd } from './stop.ts';
 
@@ -15,7 +17,7 @@ type Exit = { code: number | null; signal: NodeJS.Signals | null };
 
 export async function runCommand(job: Job, command: readonly string[], params: Request['params'], around: Surroundings): Promise<End> {
   const [program = '', ...args] = command;
-  disk.remove(around.files.result);
+  around.clear(around.files.result);
   const child = spawn(program, args, {
     cwd: around.allowlist.folder,
     env: { ...process.env, ...contractOf(job, around) },
@@ -29,7 +31,7 @@ export async function runCommand(job: Job, command: readonly string[], params: R
     // A command need not read its input: EPIPE says no more than that.
   });
   child.stdin?.end(JSON.stringify(inputOf(job, params)));
-  const stopping = stopOnAbort(child, job.id, around);
+  const stopping = stopOnAbort(child, marksOf(job), around);
   try {
     const exit = await exited;
     await stopping.done();
@@ -42,7 +44,7 @@ export async function runCommand(job: Job, command: readonly string[], params: R
     };
   } finally {
     stopping.forget();
-    disk.remove(around.files.result);
+    around.clear(around.files.result);
   }
 }
 
@@ -69,11 +71,21 @@ function exitOf(child: ChildProcess): Promise<Exit> {
   });
 }
 
+// The runner's own marks too: another spool may have a job of the same id, and an earlier attempt may have left something.
+function marksOf(job: Job): Record<string, string> {
+  const { JOBSPOOL_DIR, JOBSPOOL_SLOT } = process.env;
+  return {
+    JOBSPOOL_ID: job.id,
+    ...(JOBSPOOL_DIR === undefined ? {} : { JOBSPOOL_DIR }),
+    ...(JOBSPOOL_SLOT === undefined ? {} : { JOBSPOOL_SLOT }),
+  };
+}
+
 /** TERM to all that the command started when the signal aborts, KILL after the grace; `done` resolves when none is left. */
-function stopOnAbort(child: ChildProcess, id: string, { signal, killGraceMs }: Surroundings) {
+function stopOnAbort(child: ChildProcess, environment: Record<string, string>, { signal, killGraceMs }: Surroundings) {
   let killing: Promise<void> | undefined;
   const stop = () => {
-    if (child.pid !== undefined) killing = stopAll(child.pid, id, killGraceMs);
+    if (child.pid !== undefined) killing = stopAll(child.pid, environment, killGraceMs);
   };
   if (signal.aborted) stop();
   else signal.addEventListener('abort', stop, { once: true });
@@ -83,18 +95,13 @@ function stopOnAbort(child: ChildProcess, id: string, { signal, killGraceMs }: S
   };
 }
 
-/** Ends a command's group, and what left the group but still has the job's id in its environment: TERM, then KILL. */
-async function stopAll(pid: number, id: string, graceMs: number): Promise<void> {
-  const strays = () => platform.processesWith('JOBSPOOL_ID', id);
+/** Ends a command and what it has started, in its group or not: TERM, then KILL. */
+async function stopAll(pid: number, environment: Record<string, string>, graceMs: number): Promise<void> {
+  if (platform.findsStragglers) return new Offspring({ leader: pid, environment }).end(graceMs);
   platform.signalTree(pid, 'SIGTERM');
-  for (const stray of strays()) platform.signal(stray, 'SIGTERM');
   const deadline = performance.now() + graceMs;
-  while (performance.now() < deadline) {
-    if (!platform.treeExists(pid) && strays().length === 0) return;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
+  while (platform.treeExists(pid) && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 25));
   platform.signalTree(pid, 'SIGKILL');
-  for (const stray of strays()) platform.signal(stray, 'SIGKILL');
 }
 
 function endOf(program: string, { code, signal }: Exit, around: Surroundings): End {
@@ -110,13 +117,30 @@ function endOf(program: string, { code, signal }: Exit, around: Surroundings): E
   };
 }
 
+// The command has done its work, whatever it left in the place of its result: what is none is left out, and said.
 function resultOf({ files, log }: Surroundings): { result?: unknown } {
-  const text = disk.read(files.result);
-  if (text === undefined || text.trim() === '') return {};
-  try {
-    return { result: JSON.parse(text) };
-  } catch (error) {
-    log.warn(`the result is left out: expected JSON in $JOBSPOOL_RESULT, got ${messageOf(error)}`);
+  const file = disk.inspect(files.result, MAX_RESULT_BYTES);
+  if (file.kind === 'missing') return {};
+  if (file.kind !== 'text') {
+    log.warn(
+      `the result is left out: expected a file of UTF-8 text of at most ${MAX_RESULT_BYTES} bytes in $JOBSPOOL_RESULT, got ${shown(file)}`,
+    );
     return {};
   }
+  if (file.text.trim() === '') return {};
+  try {
+    return { result: JSON.parse(file.text) };
+  } catch (error) {
+    log.warn(`the result is left out: expected JSON in $JOBSPOOL_RESULT, got ${visible(messageOf(error))}`);
+    return {};
+  }
+}
+
+/** Written with blanks and line breaks, a result is larger than the ledger keeps it. */
+const MAX_RESULT_BYTES = 1_048_576;
+
+function shown(file: Exclude<Inspected, { kind: 'text' | 'missing' }>): string {
+  if (file.kind === 'not-a-file') return file.what;
+  if (file.kind === 'unreadable') return `one that cannot be read: ${file.reason}`;
+  return file.kind === 'too-large' ? `${file.size} bytes` : 'other bytes';
 }

@@ -18,7 +18,8 @@ export class DailyFile {
   #fd: number | undefined;
   #day = '';
   #checkAt = 0;
-  #isLosing = false;
+  /** Lines that could not be written since the last that could. */
+  #lost = 0;
 
   constructor(spool: Spool, file: string, now: () => number = Date.now) {
     this.#spool = spool;
@@ -28,18 +29,30 @@ export class DailyFile {
 
   /**
    * Appends whole lines with one system call, so that lines of several processes never mix. Never throws: a log that cannot be written
-   * (a full disk) must not stop the jobs. The first lines that are lost are told of on standard error.
+   * (a full disk) must not stop the jobs. The first lines that are lost are told of on standard error, and how many there were in the file
+   * itself, once it can be written again.
    */
   write(lines: string): void {
     try {
       const now = this.#now();
       if (this.#fd === undefined || now >= this.#checkAt) this.#follow(now);
-      this.#spool.disk.append(this.#fd as number, lines);
-      this.#isLosing = false;
+      const fd = this.#fd as number;
+      this.#spool.disk.append(fd, this.#lost === 0 ? lines : `${this.#lossTold(fd, now)}${lines}`);
+      this.#lost = 0;
     } catch (error) {
-      if (!this.#isLosing) process.stderr.write(`write ${this.#path}: ${messageOf(error)}; lines are lost until it can be written again\n`);
-      this.#isLosing = true;
+      if (this.#lost === 0)
+        process.stderr.write(`write ${this.#path}: ${messageOf(error)}; lines are lost until it can be written again\n`, () => undefined);
+      this.#lost += lines.split('\n').length - 1;
     }
+  }
+
+  // A disk that became full may have taken the beginning of a line, ours or another process's.
+  #lossTold(fd: number, now: number): string {
+    const { disk } = this.#spool;
+    const size = disk.sizeOf(fd);
+    const isTorn = size > 0 && disk.readFrom(fd, size - 1, 1).toString() !== '\n';
+    const msg = `${this.#lost} lines of process ${process.pid} could not be written here and are lost: the disk did not take them`;
+    return `${isTorn ? '\n' : ''}${JSON.stringify({ level: 'warn', time: new Date(now).toISOString(), pid: process.pid, msg })}\n`;
   }
 
   close(): void {

@@ -16,6 +16,8 @@ export type Surroundings = {
   policy: Policy;
   /** Aborts with a StopError as its reason. */
   signal: AbortSignal;
+  /** Aborts the signal now if it is to be: a handler that blocked the event loop ends before that could be heard. */
+  hear?(): void;
   /** Rejects when something in this process went wrong that no promise of the handler's holds. */
   broken: Promise<never>;
   log: JobLogger;
@@ -25,6 +27,8 @@ export type Surroundings = {
   /** The end of what the command printed, for its error. */
   outputTail(): string;
   files: { result: string; progress: string };
+  /** Removes one of these, whatever the command made of it. */
+  clear(file: string): void;
   killGraceMs: number;
 };
 
@@ -41,10 +45,12 @@ export async function execute(job: Job, permitted: Permitted, around: Surroundin
     });
     const params = Array.isArray(permitted.params) ? permitted.params : [permitted.params];
     const result = await Promise.race([withContext(context, async () => handler.call(params)), around.broken]);
+    around.hear?.();
     return (
       stoppedEnd(around.signal, around.policy.timeoutMs, wasAsked) ?? { kind: 'completed', ...(result === undefined ? {} : { result }) }
     );
   } catch (thrown) {
+    around.hear?.();
     return stoppedEnd(around.signal, around.policy.timeoutMs, true) ?? failureEnd(thrown);
   }
 }

@@ -5,6 +5,7 @@ import { disk } from '../spool/disk.ts';
 import { messageOf } from '../spool/errors.ts';
 import { type Policy, resolvePolicy } from '../spool/policy.ts';
 import { type Request, type RequestPolicy, sentence, sentences } from '../spool/request.ts';
+import { visible } from '../spool/visible.ts';
 import { type AllowlistEntry, type AllowlistShape, CommandEntry, type MethodPolicy, ModuleEntry } from './define-allowlist.ts';
 
 /** The allow-list could not be read; the message says where and why. */
@@ -139,7 +140,8 @@ const key = (className: string, method: string): string => JSON.stringify([class
 
 const own = <T>(record: Record<string, T>, name: string): T | undefined => (Object.hasOwn(record, name) ? record[name] : undefined);
 
-const refuse = (reason: string) => ({ ok: false as const, reason });
+// A class, a method or a thrown text may hold anything; the sentence goes to logs and terminals.
+const refuse = (reason: string) => ({ ok: false as const, reason: visible(reason) });
 
 function names(record: object): string {
   const all = Object.keys(record);

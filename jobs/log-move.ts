@@ -1,11 +1,11 @@
 import type { Move } from '../spool/decide.ts';
 import { formatDuration } from '../spool/duration.ts';
-import { type AttemptSpan, attemptNumber, type End, type Job } from '../spool/job.ts';
+import { type AttemptSpan, attemptNumber, durationOf, type End, type Job } from '../spool/job.ts';
 import type { EventFields, EventLog } from './event-log.ts';
 
 /** The line in the logs for what the end of an attempt meant for its job. */
 export function logMove(log: EventLog, job: Job, end: End, move: Move, span: AttemptSpan): void {
-  const durationMs = Math.round(span.finishedAt - span.startedAt);
+  const durationMs = durationOf(span);
   const fields = { ...jobFields(job), attempt: attemptNumber(job), durationMs, runner: span.runner };
   const took = `after ${formatDuration(durationMs)}`;
   const err = 'error' in end ? { err: end.error } : {};

@@ -12,7 +12,7 @@ export type ToRunner =
   | { kind: 'finish' };
 
 /** How a proposed job went: where it is now, and under which name where that changed. */
-export type Settlement = { name: string; to: Move['to'] | 'missing' | 'early'; next?: string };
+export type Settlement = { name: string; to: Move['to'] | 'missing' | 'early' | 'unread'; next?: string };
 
 /** From a runner. */
 export type FromRunner =

@@ -1,3 +1,4 @@
+import { clearAway } from '../spool/reject.ts';
 import type { Spool } from '../spool/spool.ts';
 
 const EVERY_MS = 250;
@@ -32,7 +33,12 @@ export function progressWriter(spool: Spool, slot: string) {
     /** The attempt is over. `byOthers`: a command may have written the file itself. */
     clear(byOthers: boolean): void {
       clearTimeout(later);
-      if (byOthers || writtenAt !== NEVER) spool.disk.remove(file);
+      if (!byOthers && writtenAt === NEVER) return;
+      try {
+        clearAway(spool, file, 'a command made it in the place of its progress');
+      } catch {
+        // A disk that cannot be written on: the next job's progress replaces it.
+      }
     },
   };
 }

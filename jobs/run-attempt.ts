@@ -1,13 +1,16 @@
 /** One proposed job, from claim to settled. */
 import { cancelClaimed } from '../spool/cancel.ts';
-import { claim } from '../spool/claim.ts';
+import { claim, putBack } from '../spool/claim.ts';
 import { decide, type Move } from '../spool/decide.ts';
+import { mayPass } from '../spool/errors.ts';
 import { type AttemptSpan, attemptNumber, type End, type Job, jobOf } from '../spool/job.ts';
 import { type Ledger, ledgerLine } from '../spool/ledger.ts';
 import { clearCancel, isCancelRequested } from '../spool/marker.ts';
+import { marksOfSlot, Offspring } from '../spool/offspring.ts';
 import { platform } from '../spool/platform.ts';
 import type { Policy } from '../spool/policy.ts';
-import { settle } from '../spool/settle.ts';
+import { clearAway } from '../spool/reject.ts';
+import { finishMoves, settle } from '../spool/settle.ts';
 import type { Spool } from '../spool/spool.ts';
 import { type Board, sharedClock } from './board.ts';
 import { beginCapture, endCapture, jobLogger } from './capture.ts';
@@ -15,6 +18,7 @@ import type { EventLog } from './event-log.ts';
 import { execute } from './execute.ts';
 import type { StopError } from './handler.ts';
 import { JobLog } from './job-log.ts';
+import { keepTrying } from './keep-trying.ts';
 import type { Allowlist, Permitted } from './load-allowlist.ts';
 import { jobFields, logMove } from './log-move.ts';
 import type { RunnerSettings, Settlement } from './messages.ts';
@@ -34,6 +38,8 @@ export type Bench = {
   outputFd: number;
   /** Attempts that this process has run. */
   attempts: number;
+  /** Names of jobs that could not be read: each is logged once. */
+  unread: Set<string>;
   /** The attempt that runs now: tell it to stop, or that the process is broken. */
   current: { stop(reason: StopError['reason']): void; breakWith(error: unknown): void } | undefined;
 };
@@ -43,9 +49,10 @@ export type RanAttempt = Settlement & { retire?: string | undefined };
 
 export async function runAttempt(bench: Bench, name: string): Promise<RanAttempt> {
   const { spool, slot, log } = bench;
-  const claimed = claim(spool, slot, name, Date.now());
+  const claimed = await claimSafely(bench, name);
   if (claimed.kind === 'missing' || claimed.kind === 'early') return { name, to: claimed.kind };
   if (claimed.kind === 'spoilt') return rejectSpoilt(bench, name, claimed.reason);
+  if (claimed.kind === 'unread') return putBackUnread(bench, name, claimed.reason);
   const { job, writtenAt } = claimed;
   if (isCancelRequested(spool, job.id)) return cancelUnrun(bench, job);
   const checked = bench.allowlist.check(job.request);
@@ -53,16 +60,37 @@ export async function runAttempt(bench: Bench, name: string): Promise<RanAttempt
   const span = { startedAt: now, finishedAt: now, runner: slot };
   if (!checked.ok) return settleAndLog(bench, job, { kind: 'refused', reason: checked.reason }, span, writtenAt);
   if (checked.policy.isolation === 'fresh' && bench.attempts > 0) {
-    return { ...settleAndLog(bench, job, { kind: 'released' }, span, writtenAt), retire: 'a job wants a process of its own' };
+    return { ...(await settleAndLog(bench, job, { kind: 'released' }, span, writtenAt)), retire: 'a job wants a process of its own' };
   }
   log.event('running', { ...jobFields(job), priority: job.priority, attempt: attemptNumber(job), runner: slot }, 'running');
   return runPermitted(bench, job, checked, writtenAt);
+}
+
+// A disk that cannot be written on just now is no reason to end: the job waits where it is, and is proposed again.
+async function claimSafely({ spool, slot }: Bench, name: string): Promise<ReturnType<typeof claim>> {
+  try {
+    return claim(spool, slot, name, Date.now());
+  } catch (error) {
+    if (!mayPass(error)) throw error;
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    return { kind: 'missing' };
+  }
+}
+
+// It is found again at the next scan, and not proposed before that: one that cannot be read for a while must not keep the runners busy.
+async function putBackUnread(bench: Bench, name: string, reason: string): Promise<Settlement> {
+  const job = jobOf(name, { class: '', method: '', params: [] });
+  await recorded(bench, job, { to: 'pending' }, () => putBack(bench.spool, bench.slot, name));
+  if (!bench.unread.has(name)) bench.log.error(`read ${job.id}: ${reason}; it waits, and is tried again at each scan`, { id: job.id });
+  bench.unread.add(name);
+  return { name, to: 'unread' };
 }
 
 async function runPermitted(bench: Bench, job: Job, permitted: Permitted, writtenAt: number): Promise<RanAttempt> {
   const { spool, slot, board, settings } = bench;
   const policy = bench.allowlist.policyOf(job.request, settings.policy);
   const startedAt = Date.now();
+  const began = performance.now();
   const jobLog = new JobLog(spool, job.id, { attempt: attemptNumber(job), startedAt, runner: slot });
   const stopping = new AbortController();
   let broken = false;
@@ -82,27 +110,35 @@ async function runPermitted(bench: Bench, job: Job, permitted: Permitted, writte
   beginCapture(jobLog);
   board.post({ name: job.name, startedAt, startedClock: sharedClock(), writtenAt, policy: watchdogPolicy(job, policy) });
   const trimming = setInterval(() => jobLog.trim(false), 1_000);
-  const end = await execute(job, permitted, {
+  const ended = await execute(job, permitted, {
     allowlist: bench.allowlist,
     policy,
     signal: stopping.signal,
+    hear: () => {
+      const reason = board.askedToStop;
+      if (reason) stopping.abort(stopError(reason));
+    },
     broken: whenBroken,
     log: jobLogger(jobLog),
     progress: progress.report,
     output: () => logDescriptor(bench, jobLog),
     outputTail: () => jobLog.tail(2_048),
     files: { result: spool.result(slot), progress: spool.progress(slot) },
+    clear: (file) => clearAway(spool, file, `a command made it, that of the job ${job.id}`),
     killGraceMs: settings.killGraceMs,
   });
-  if (stopping.signal.aborted) await stopStragglers(bench);
+  // A command has ended its own already.
+  if (stopping.signal.aborted && !('command' in permitted.entry)) await stopStragglers(bench);
   clearInterval(trimming);
+  // While the watchdog still looks: what was returned may be code of the handler's too (toJSON, a getter), and never end.
+  const end = ended.kind === 'completed' ? { ...ended, result: keptResult(bench, job, ended.result) } : ended;
   // The watchdog was first: it has settled the attempt and is killing this process.
   if (!board.finish()) return new Promise(() => undefined);
   progress.clear('command' in permitted.entry);
   endCapture(spool, jobLog, settings.output, bench.outputFd);
   bench.current = undefined;
-  const span = { startedAt, finishedAt: Date.now(), runner: slot };
-  return { ...settleAndLog(bench, job, end, span, writtenAt), retire: reasonToRetire(permitted, stopping.signal.aborted, broken) };
+  const span = { startedAt, finishedAt: Date.now(), runner: slot, ranMs: performance.now() - began };
+  return { ...(await settleAndLog(bench, job, end, span, writtenAt)), retire: reasonToRetire(permitted, stopping.signal.aborted, broken) };
 }
 
 // A command's output needs a descriptor: where the log cannot be opened, it goes where prints past the log go.
@@ -120,22 +156,59 @@ function reasonToRetire({ policy }: Permitted, stopped: boolean, broken: boolean
   return stopped && !platform.findsStragglers ? 'a job was stopped, and what it started can only be ended with the process' : undefined;
 }
 
-function settleAndLog(bench: Bench, job: Job, end: End, span: AttemptSpan, writtenAt: number): Settlement {
-  const { spool, slot, ledger, log } = bench;
+async function settleAndLog(bench: Bench, job: Job, end: End, span: AttemptSpan, writtenAt: number): Promise<Settlement> {
   const policy = bench.allowlist.policyOf(job.request, bench.settings.policy);
   const move = decide(job, end, policy, span.finishedAt, Math.random);
-  if (move.to === 'completed') {
+  const settlement =
+    move.to === 'completed'
+      ? await complete(bench, job, { move, span, writtenAt })
+      : await moveOn(bench, job, { end, move, span, writtenAt });
+  if (!settlement) return discard(bench, job, move);
+  logMove(bench.log, job, end, move, span);
+  return settlement;
+}
+
+type Ended<M extends Move> = { move: M; span: AttemptSpan; writtenAt: number };
+
+function complete(bench: Bench, job: Job, { move, span, writtenAt }: Ended<Move & { to: 'completed' }>): Promise<Settlement | undefined> {
+  const { spool, slot, ledger } = bench;
+  const line = ledgerLine(job, span, new Date(writtenAt).toISOString(), move.result);
+  return recorded(bench, job, move, () => {
     // Not ours any more: another host took this one for dead, and the outcome is not ours to record.
-    if (!spool.disk.exists(spool.claimed(slot, job.name))) return discard(bench, job, move);
-    ledger.append(ledgerLine(job, span, new Date(writtenAt).toISOString(), keptResult(bench, job, move)), job.name);
-    logMove(log, job, end, move, span);
-    return { name: job.name, to: 'completed' };
-  }
-  const settled = settle(spool, slot, job, end, move, span, writtenAt);
-  if (!settled) return discard(bench, job, move);
-  logMove(log, job, end, move, span);
-  if (move.to === 'cancelled') clearCancel(spool, job.id);
-  return { name: job.name, to: move.to, next: settled.name };
+    if (!spool.disk.exists(spool.claimed(slot, job.name))) return undefined;
+    ledger.append(line, job.name);
+    return { name: job.name, to: move.to };
+  });
+}
+
+type Moving = Exclude<Move, { to: 'completed' }>;
+
+async function moveOn(
+  bench: Bench,
+  job: Job,
+  { end, move, span, writtenAt }: Ended<Moving> & { end: End },
+): Promise<Settlement | undefined> {
+  const { spool, slot } = bench;
+  const settlement = await recorded(bench, job, move, (isAgain) => {
+    // A try that failed half-way may have left the new text on its way.
+    const name = (isAgain ? finishedName(bench, move) : undefined) ?? settle(spool, slot, job, end, move, span, writtenAt)?.name;
+    return name === undefined ? undefined : { name: job.name, to: move.to, next: name };
+  });
+  if (settlement && move.to === 'cancelled') await recorded(bench, job, move, () => clearCancel(spool, job.id));
+  return settlement;
+}
+
+const finishedName = ({ spool, slot }: Bench, move: Move): string | undefined =>
+  finishMoves(spool, slot).find(({ folder }) => folder === move.to)?.name;
+
+// The handler is done and must not run again for want of room: the outcome is kept here until the disk takes it.
+function recorded<T>({ spool, log }: Bench, job: Job, { to }: Pick<Move, 'to'>, record: (isAgain: boolean) => T): Promise<T> {
+  return keepTrying(spool, record, (why) =>
+    log.error(
+      `record ${job.id} as ${to}: ${why}; the runner keeps the outcome, and takes no other job, until it can be written`,
+      jobFields(job),
+    ),
+  );
 }
 
 function discard({ log, slot }: Bench, job: Job, move: Move): Settlement {
@@ -154,11 +227,12 @@ function watchdogPolicy(job: Job, policy: Policy): Policy {
 const MAX_RESULT = 262_144;
 
 // A job that did its work is completed, whatever it returned: what the ledger cannot hold is left out, and said.
-function keptResult({ log }: Bench, job: Job, { result }: Move & { to: 'completed' }): unknown {
+function keptResult({ log }: Bench, job: Job, result: unknown): unknown {
   try {
     const text = JSON.stringify(result);
     if (text === undefined) return undefined;
-    if (text.length <= MAX_RESULT) return result;
+    // What was looked at is what is kept: a value may say something else of itself the next time (toJSON, a getter), or throw.
+    if (text.length <= MAX_RESULT) return JSON.parse(text);
     log.warn(`the result of ${job.id} is left out: expected at most ${MAX_RESULT} characters of JSON, got ${text.length}`, jobFields(job));
   } catch (error) {
     log.warn(`the result of ${job.id} is left out: expected a value that JSON can hold: ${(error as Error).message}`, jobFields(job));
@@ -166,38 +240,27 @@ function keptResult({ log }: Bench, job: Job, { result }: Move & { to: 'complete
   return undefined;
 }
 
-function rejectSpoilt(bench: Bench, name: string, reason: string): Settlement {
+async function rejectSpoilt(bench: Bench, name: string, reason: string): Promise<Settlement> {
   const job = jobOf(name, { class: '', method: '', params: [] });
   const now = Date.now();
-  const settled = settle(
-    bench.spool,
-    bench.slot,
-    job,
-    { kind: 'refused', reason },
-    { to: 'rejected', reason },
-    { startedAt: now, finishedAt: now, runner: bench.slot },
-    now,
+  const span = { startedAt: now, finishedAt: now, runner: bench.slot };
+  const settled = await recorded(bench, job, { to: 'rejected' }, () =>
+    settle(bench.spool, bench.slot, job, { kind: 'refused', reason }, { to: 'rejected', reason }, span, now),
   );
   bench.log.event('rejected', { id: job.id, file: settled?.name ?? name, reason }, `rejected: ${reason}`);
   return { name, to: 'rejected' };
 }
 
-function cancelUnrun(bench: Bench, job: Job): Settlement {
-  cancelClaimed(bench.spool, bench.slot, job.name);
-  clearCancel(bench.spool, job.id);
+async function cancelUnrun(bench: Bench, job: Job): Promise<Settlement> {
+  await recorded(bench, job, { to: 'cancelled' }, () => {
+    cancelClaimed(bench.spool, bench.slot, job.name);
+    clearCancel(bench.spool, job.id);
+  });
   bench.log.event('cancelled', jobFields(job), 'cancelled before it ran');
   return { name: job.name, to: 'cancelled' };
 }
 
 /** Ends what a stopped job started and left behind, in its process group or not: TERM, and KILL after the grace. */
-async function stopStragglers({ slot, settings }: Bench): Promise<void> {
-  const left = () => platform.processesWith('JOBSPOOL_SLOT', slot).filter((pid) => pid !== process.pid);
-  let pids = left();
-  for (const pid of pids) platform.signal(pid, 'SIGTERM');
-  const deadline = performance.now() + settings.killGraceMs;
-  while (pids.length > 0 && performance.now() < deadline) {
-    await new Promise((resolve) => setTimeout(resolve, 25));
-    pids = left();
-  }
-  for (const pid of pids) platform.signal(pid, 'SIGKILL');
+function stopStragglers({ spool, slot, settings }: Bench): Promise<void> {
+  return new Offspring({ leader: process.pid, environment: marksOfSlot(spool.root, slot) }).end(settings.killGraceMs);
 }

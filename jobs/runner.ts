@@ -4,6 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { Ledger } from '../spool/ledger.ts';
+import { marksOfSlot, Offspring } from '../spool/offspring.ts';
 import { platform } from '../spool/platform.ts';
 import { openSpool } from '../spool/spool.ts';
 import { Board } from './board.ts';
@@ -16,7 +17,8 @@ import { sibling } from './sibling.ts';
 
 /** A process is replaced after so many jobs, but not more often than once in the time below: leaks grow with both. */
 const MAX_JOBS = 1_000;
-const MIN_AGE_MS = 60_000;
+// Each at another age: runners that began together would all be away at once.
+const MIN_AGE_MS = 60_000 * (1 + Math.random() / 2);
 const MAX_MEMORY_BYTES = 512 * 1_048_576;
 /** Reports to the dispatcher are grouped, up to so many settled jobs or so long. */
 const REPORT_EVERY = 16;
@@ -64,6 +66,7 @@ const bench: Bench = {
   log: new EventLog(spool, { level: settings.logLevel, onLine: noteLine }),
   outputFd: spool.disk.openAppend(output),
   attempts: 0,
+  unread: new Set(),
   current: undefined,
 };
 
@@ -75,7 +78,11 @@ watchdog.on('message', (message: FromWatchdog) => {
   bench.current?.stop(message.reason);
 });
 process.on('message', (message: ToRunner) => {
-  if (message.kind === 'take-back') queue.length = 0;
+  if (message.kind === 'take-back') {
+    queue.length = 0;
+    // Answered also when there is nothing to say: who is not heard of is proposed nothing more.
+    report({ anyway: true });
+  }
   if (message.kind === 'finish') retire('told to finish');
   if (message.kind === 'propose' && !retiring) {
     queue.push(...message.names);
@@ -150,15 +157,15 @@ function giveUp(reason: string, error?: unknown): void {
   bench.log.error(`runner ${slot} gives up: ${reason}`, error === undefined ? {} : { err: error });
   report();
   // What a job of ours started would go on beside its next attempt.
-  for (const pid of platform.processesWith('JOBSPOOL_SLOT', slot)) platform.signal(pid, 'SIGKILL');
+  new Offspring({ leader: process.pid, environment: marksOfSlot(spool.root, slot) }).kill();
   if (!platform.signalTree(process.pid, 'SIGKILL')) process.exit(1);
 }
 
-function report(): void {
+function report({ anyway = false } = {}): void {
   clearTimeout(reporting);
   reporting = undefined;
   reportedAt = performance.now();
-  if (settled.length === 0 && lines.length === 0) return;
+  if (settled.length === 0 && lines.length === 0 && !anyway) return;
   say({ kind: 'report', settled, busyMs, lines, ...(running === undefined ? {} : { running }) });
   settled = [];
   busyMs = 0;

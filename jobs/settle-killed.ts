@@ -9,25 +9,26 @@ import { logMove } from './log-move.ts';
 import type { RunnerSettings } from './messages.ts';
 import { timeoutError } from './stop.ts';
 
-/** Settles an attempt whose process is about to be killed, because it did not stop when it was told to. */
+/** Settles an attempt whose process is about to be killed, because it did not stop when it was told to. False when that could not be done. */
 export function settleKilled(
   spool: Spool,
   settings: RunnerSettings,
   slot: string,
   posted: Posted,
   reason: 'cancelled' | 'timed-out',
-): void {
+): boolean {
   const read = readJob(spool, spool.claimed(slot, posted.name), posted.name);
-  if (read.kind !== 'claimed') return;
+  if (read.kind !== 'claimed') return false;
   const finishedAt = Date.now();
   const end: End =
     reason === 'cancelled' ? { kind: 'cancelled' } : { kind: 'timed-out', error: timeoutError(posted.policy.timeoutMs, true) };
   const move = decide(read.job, end, posted.policy, finishedAt, Math.random);
-  if (move.to === 'completed') return;
+  if (move.to === 'completed') return false;
   const span = { startedAt: posted.startedAt, finishedAt, runner: slot };
-  if (!settle(spool, slot, read.job, end, move, span, posted.writtenAt)) return;
+  if (!settle(spool, slot, read.job, end, move, span, posted.writtenAt)) return false;
   // The process dies before it could send the line: its dispatcher finds it in the slot.
   const lines = spool.disk.openAppend(spool.lines(slot));
   const log = new EventLog(spool, { level: settings.logLevel, onLine: (line) => spool.disk.append(lines, line) });
   logMove(log, read.job, end, move, span);
+  return true;
 }

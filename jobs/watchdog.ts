@@ -7,6 +7,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { parseJobName } from '../spool/filename.ts';
 import { acquireSlot, type Lease } from '../spool/lease.ts';
 import { clearCancel, isCancelRequested } from '../spool/marker.ts';
+import { marksOfSlot, Offspring } from '../spool/offspring.ts';
 import { platform } from '../spool/platform.ts';
 import { openSpool } from '../spool/spool.ts';
 import { Board, sharedClock } from './board.ts';
@@ -20,7 +21,7 @@ const TICK_MS = 100;
 /** A main thread that has not heard the request to stop after this time is blocked: TERM comes at once. */
 const DEAF_MS = 1_000;
 
-type Stop = { sequence: number; reason: 'cancelled' | 'timed-out'; since: number; termed: boolean };
+type Stop = { sequence: number; reason: 'cancelled' | 'timed-out'; since: number; termed: boolean; offspring: Offspring };
 
 const { settings, memory } = workerData as WatchdogData;
 const spool = openSpool(settings.dir, { durability: settings.durability });
@@ -45,10 +46,19 @@ parentPort?.on('message', async (message: ToWatchdog) => {
 
 function tick(): void {
   if (!board.isRunning) return;
-  capFile(spool, spool.output(lease.slot));
+  capOutput();
   const { sequence } = board;
   if (stop?.sequence !== sequence) stop = reasonToStop(sequence);
   if (stop) insist(stop);
+}
+
+// A disk that cannot be written on, or no descriptor left: the output grows, and the watch goes on.
+function capOutput(): void {
+  try {
+    capFile(spool, spool.output(lease.slot));
+  } catch {
+    // The next tick tries again.
+  }
 }
 
 function reasonToStop(sequence: number): Stop | undefined {
@@ -56,8 +66,10 @@ function reasonToStop(sequence: number): Stop | undefined {
   const isLate = sharedClock() - startedClock >= policy.timeoutMs;
   const reason = isCancelRequested(spool, idOf(name)) ? 'cancelled' : isLate ? 'timed-out' : undefined;
   if (!reason || board.sequence !== sequence) return undefined;
+  board.askToStop(sequence, reason);
   say({ kind: 'stop', reason, sequence });
-  return { sequence, reason, since: performance.now(), termed: false };
+  const offspring = new Offspring({ leader: process.pid, environment: marksOfSlot(spool.root, lease.slot) });
+  return { sequence, reason, since: performance.now(), termed: false, offspring };
 }
 
 // The AbortSignal first, then TERM to the group, then KILL. The main thread does not react to this TERM: children do.
@@ -67,22 +79,27 @@ function insist(request: Stop): void {
   if (!request.termed && waited >= patience) {
     request.termed = true;
     request.since = performance.now();
-    board.announceTerm();
-    platform.signalTree(process.pid, 'SIGTERM');
-    for (const pid of platform.processesWith('JOBSPOOL_SLOT', lease.slot)) platform.signal(pid, 'SIGTERM');
+    board.whileRunning(request.sequence, () => term(request.offspring));
   } else if (request.termed && waited >= settings.killGraceMs) void kill(request);
 }
 
+function term(offspring: Offspring): void {
+  board.announceTerm();
+  platform.signalTree(process.pid, 'SIGTERM');
+  offspring.signal('SIGTERM');
+}
+
 // Whatever goes wrong on the way, the process ends: what could not be written down, a rescue counts as crashed.
-async function kill({ reason, sequence }: Stop): Promise<void> {
+async function kill({ reason, sequence, offspring }: Stop): Promise<void> {
   if (!board.take(sequence)) return;
   clearInterval(ticking);
   try {
     const { settleKilled } = await import('./settle-killed.ts');
     const posted = board.read();
-    settleKilled(spool, settings, lease.slot, posted, reason);
-    if (reason === 'cancelled') clearCancel(spool, idOf(posted.name));
-    for (const pid of platform.processesWith('JOBSPOOL_SLOT', lease.slot)) platform.signal(pid, 'SIGKILL');
+    const isSettled = settleKilled(spool, settings, lease.slot, posted, reason);
+    // Otherwise the marker is still to be obeyed: by who rescues the slot, or by who finds the job elsewhere.
+    if (isSettled && reason === 'cancelled') clearCancel(spool, idOf(posted.name));
+    offspring.kill();
   } finally {
     platform.signalTree(process.pid, 'SIGKILL');
   }

@@ -13,6 +13,10 @@ import type { Backlog } from './backlog.ts';
 
 /** So many files are accepted before due jobs are proposed and other work gets a turn. */
 const CHUNK = 200;
+/** Or for so long: files differ in what they take. */
+const CHUNK_MS = 50;
+/** Large files, of which one may take as long as a thousand others, get so much of each look, after all others. */
+const LARGE_MS = 1_000;
 
 /** Empties `incoming/`: what may run goes to the backlog, what may not is refused, and both are logged. */
 export class Acceptor {
@@ -52,26 +56,46 @@ export class Acceptor {
     this.#running = runningIds(this.#spool);
     this.#markers = new Set(cancelRequests(this.#spool));
     const now = Date.now();
-    for (const [index, name] of names.entries()) {
-      if (index > 0 && index % CHUNK === 0) {
-        if (!onChunk()) return;
+    const large: string[] = [];
+    if (!(await this.#acceptAll(names, onChunk, (name) => void (this.#acceptOne(name, now, false) === 'large' && large.push(name)))))
+      return;
+    const until = performance.now() + LARGE_MS;
+    await this.#acceptAll(
+      large,
+      () => performance.now() < until && onChunk(),
+      (name) => void this.#acceptOne(name, now, true),
+    );
+  }
+
+  /** Accepts one after the other in portions; false when it was told not to go on. */
+  async #acceptAll(names: string[], onChunk: () => boolean, accept: (name: string) => void): Promise<boolean> {
+    let [count, began] = [0, performance.now()];
+    for (const name of names) {
+      if (count === CHUNK || (count > 0 && performance.now() - began > CHUNK_MS)) {
         await yieldToOthers();
+        // After the others' turn: one of them may have told this dispatcher to stop, and then another accepts.
+        if (!onChunk()) return false;
+        [count, began] = [0, performance.now()];
       }
-      this.#acceptOne(name, now);
+      accept(name);
+      count += 1;
     }
+    return true;
   }
 
   // One file that cannot be dealt with must not keep those behind it from being accepted.
-  #acceptOne(name: string, now: number): void {
+  #acceptOne(name: string, now: number, takesLarge: boolean): Accepted['kind'] | undefined {
     try {
       const arrivedAt = this.#markers.size > 0 ? this.#spool.disk.facts(`${this.#spool.incoming}/${name}`)?.ctimeMs : undefined;
-      const accepted = this.#intake.accept(name, now, performance.now());
+      const accepted = this.#intake.accept(name, now, performance.now(), takesLarge);
       this.#note(accepted, now);
       if (accepted.kind === 'accepted' && arrivedAt !== undefined) this.#dropOldMarker(accepted.job.id, arrivedAt);
       this.#troubled.delete(name);
+      return accepted.kind;
     } catch (error) {
-      if (!this.#troubled.has(name)) this.#log.error(`accept ${name}: ${messageOf(error)}; it is tried again at each look`, { err: error });
+      if (!this.#troubled.has(name)) this.#log.error(`accept ${name}: ${messageOf(error)}; it is tried again later`, { err: error });
       this.#troubled.add(name);
+      return undefined;
     }
   }
 

@@ -12,6 +12,7 @@ export class Backlog {
   readonly #names = new Map<string, string>();
   /** Names that are in one of the heaps. A name that was removed stays in its heap until it comes up. */
   readonly #queued = new Set<string>();
+  #gone: string[] = [];
 
   /** How many jobs wait or are proposed. */
   get size(): number {
@@ -46,17 +47,26 @@ export class Backlog {
     if (this.#names.get(idOf(name)) === name) this.#names.delete(idOf(name));
   }
 
-  /** The best `count` due jobs, which are then proposed: they stay known until they are removed or added again. */
-  take(count: number): string[] {
+  /**
+   * The best `count` due jobs, which are then proposed: they stay known until they are removed or added again. Those that are not `isThere`
+   * any more (another dispatcher's runner has them) are passed over, and stay known until `forgetGone`.
+   */
+  take(count: number, isThere: (name: string) => boolean = () => true): string[] {
     const taken: string[] = [];
     while (taken.length < count) {
       const name = this.#top(this.#ready);
       if (name === undefined) break;
       this.#ready.pop();
       this.#queued.delete(name);
-      taken.push(name);
+      (isThere(name) ? taken : this.#gone).push(name);
     }
     return taken;
+  }
+
+  /** Forgets the jobs that were gone when they were reached for, but for those that came back. */
+  forgetGone(): void {
+    for (const name of this.#gone) if (!this.#queued.has(name)) this.remove(name);
+    this.#gone = [];
   }
 
   /** Moves the jobs whose time has come to the due ones. Returns when the next comes, undefined when none waits for its time. */

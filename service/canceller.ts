@@ -1,7 +1,11 @@
 import type { EventLog } from '../jobs/event-log.ts';
 import { jobFields } from '../jobs/log-move.ts';
 import { cancelWaiting } from '../spool/cancel.ts';
+import { messageOf } from '../spool/errors.ts';
+import { holderOfSlot } from '../spool/lease.ts';
+import { Liveness } from '../spool/liveness.ts';
 import { cancelRequests, clearCancel } from '../spool/marker.ts';
+import { platform } from '../spool/platform.ts';
 import { jobStatus, locate } from '../spool/query.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Backlog } from './backlog.ts';
@@ -16,24 +20,40 @@ export class Canceller {
   readonly #log: EventLog;
   /** Markers whose job was running, or nowhere, when we looked last. */
   readonly #seen = new Map<string, 'running' | 'nowhere'>();
+  readonly #liveness: Liveness;
+  /** Markers that could not be dealt with: each is logged once. */
+  readonly #troubled = new Set<string>();
 
   constructor(spool: Spool, backlog: Backlog, log: EventLog) {
     this.#spool = spool;
     this.#backlog = backlog;
     this.#log = log;
+    // Asked for holders on this machine only, whose heartbeat does not matter.
+    this.#liveness = new Liveness(spool, Number.POSITIVE_INFINITY);
   }
 
   run(): void {
     const ids = cancelRequests(this.#spool);
     for (const id of this.#seen.keys()) if (!ids.includes(id)) this.#seen.delete(id);
-    for (const id of ids) this.#cancel(id);
+    for (const id of ids) this.#cancelSafely(id);
+  }
+
+  // One marker that cannot be dealt with (or removed) must not keep the others, or the whole look, waiting.
+  #cancelSafely(id: string): void {
+    try {
+      this.#cancel(id);
+      this.#troubled.delete(id);
+    } catch (error) {
+      if (!this.#troubled.has(id)) this.#log.error(`cancel ${id}: ${messageOf(error)}; it is tried again at each look`, { err: error });
+      this.#troubled.add(id);
+    }
   }
 
   #cancel(id: string): void {
     const known = this.#backlog.nameOf(id);
     if (known && this.#cancelWaiting(id, known)) return;
     const place = locate(this.#spool, id);
-    if (place?.state === 'running') return this.#noteRunning(id);
+    if (place?.state === 'running') return this.#noteRunning(id, place.slot);
     const waits = place?.state === 'scheduled' || place?.state === 'pending' || place?.state === 'retrying';
     if (place && waits) {
       // Still in incoming/: it is cancelled once it is accepted.
@@ -52,9 +72,17 @@ export class Canceller {
     return true;
   }
 
-  #noteRunning(id: string): void {
+  #noteRunning(id: string, slot: string | undefined): void {
     if (this.#seen.get(id) !== 'running') this.#log.event('cancelling', { id }, 'cancel asked for; its runner stops it');
+    else if (slot !== undefined) this.#wake(slot);
     this.#seen.set(id, 'running');
+  }
+
+  // A runner that somebody has stopped (SIGSTOP) sees no marker, and does not stop its job.
+  #wake(slot: string): void {
+    const holder = holderOfSlot(this.#spool, slot);
+    const isThere = holder !== undefined && this.#liveness.isHere(holder) && this.#liveness.of(slot, performance.now()) === 'alive';
+    if (isThere) platform.wakeTree(holder.pid);
   }
 
   // A job that moves between two folders is for a moment in neither: only who is nowhere twice is over or unknown.

@@ -5,23 +5,29 @@
 import { EventLog } from '../jobs/event-log.ts';
 import type { Allowlist } from '../jobs/load-allowlist.ts';
 import type { RunnerSettings, Settlement } from '../jobs/messages.ts';
-import { messageOf } from '../spool/errors.ts';
-import { acquireSlot, hostName, type Lease, slots } from '../spool/lease.ts';
+import { whyUnusable } from '../spool/access.ts';
+import { mayPass, messageOf } from '../spool/errors.ts';
+import { acquireSlot, type Lease, type LeaseOptions, slots } from '../spool/lease.ts';
 import { Liveness } from '../spool/liveness.ts';
 import { clearDrain, drainRequests, isPaused } from '../spool/marker.ts';
 import { idOf } from '../spool/order.ts';
 import { prune } from '../spool/prune.ts';
+import { reconcile, wasCutOff } from '../spool/reconcile.ts';
 import type { Rescued } from '../spool/rescue.ts';
+import { shortageOf } from '../spool/room.ts';
 import type { Spool } from '../spool/spool.ts';
 import { Doorbell } from '../spool/watch.ts';
 import { Acceptor, runningIds } from './acceptor.ts';
 import { Backlog } from './backlog.ts';
 import { Canceller } from './canceller.ts';
 import type { Config } from './config.ts';
-import { hasPeers, leaderOf, orphanedRunners } from './leader.ts';
+import { hasPeers, leaderOf, orphansFor } from './leader.ts';
+import { pruneEvery } from './prune-every.ts';
 import { endOfExit, Rescuer } from './rescuer.ts';
 import { RunnerPool } from './runner-pool.ts';
 import type { RunnerExit } from './runner-process.ts';
+import { runsOf } from './runs-of.ts';
+import { SteadyClock } from './steady-clock.ts';
 import { WaitingScan } from './waiting-scan.ts';
 
 export type DispatcherOptions = {
@@ -32,10 +38,9 @@ export type DispatcherOptions = {
   onLine(line: string): void;
 };
 
-/** Why nothing new is claimed, if nothing is. */
-export type Obstacle = 'paused' | 'disk-low' | 'stopping' | 'lost';
+/** Why nothing new is claimed, if nothing is. `unusable`: the spool's folders are gone or cannot be written to. */
+export type Obstacle = 'paused' | 'disk-low' | 'disk-full' | 'unusable' | 'stopping' | 'lost';
 
-const PRUNE_EVERY_MS = 3_600_000;
 /** The longest a timer may sleep; a clock that is set meanwhile is noticed at the next scan anyway. */
 const MAX_SLEEP_MS = 60_000;
 
@@ -59,11 +64,15 @@ export class Dispatcher {
   #isLeader = false;
   #hasPeers = false;
   #obstacle: Obstacle | undefined;
+  /** What was in the way of the last look. */
+  #trouble: string | undefined;
   #looking: Promise<void> | undefined;
   #again: 'no' | 'look' | 'scan' = 'no';
   #scanTimer: NodeJS.Timeout | undefined;
   #dueTimer: NodeJS.Timeout | undefined;
   #prunedAt = Number.NEGATIVE_INFINITY;
+  readonly #clock = new SteadyClock();
+  #lookedAfterAt = Number.NEGATIVE_INFINITY;
   #stopping = false;
   #isLost = false;
 
@@ -86,8 +95,9 @@ export class Dispatcher {
   /** Begins to work. Resolves when what an earlier dispatcher left behind is taken care of and the runners are starting. */
   async start(): Promise<void> {
     const { allowlist } = this.#options;
-    this.#lease = await acquireSlot(this.#spool, {
+    this.#lease = await this.#acquireSlot({
       kind: 'dispatcher',
+      runs: runsOf(this.#config, allowlist),
       staleMs: this.#config.staleMs,
       onLost: (error) => {
         this.log.error('another host took this dispatcher for dead: its slot is gone, and it stops', { err: error });
@@ -105,14 +115,42 @@ export class Dispatcher {
       log: this.log,
       liveness: this.#liveness,
     });
+    this.#reconcile();
     this.#scanTimer = setInterval(() => this.#ring('scan'), this.#config.scanMs);
     await this.look();
     // After the first look, which empties incoming/: a watcher pays for every file that is there when it begins.
     if (this.#config.watch === 'events') {
       this.#doorbell = new Doorbell(this.#spool, {
         onRing: () => this.#ring('look'),
-        onError: (message) => this.log.warn(`watch ${this.#spool.incoming}: ${message}; the scan every ${this.#config.scanMs} ms goes on`),
+        onNote: (message) => this.log.warn(message),
       });
+    }
+  }
+
+  // Before anything is accepted or run: what a power cut brought back must not run again.
+  #reconcile(): void {
+    try {
+      if (!wasCutOff(this.#spool, this.#liveness, this.#lease.slot, performance.now())) return;
+      for (const { id, file, by } of reconcile(this.#spool)) {
+        this.log.warn(`removed ${file}: a power cut had brought it back, and its job is in ${by} by now`, { id });
+      }
+    } catch (error) {
+      this.log.error(`look for what a power cut brought back: ${messageOf(error)}; the service goes on without`, { err: error });
+    }
+  }
+
+  // On a full disk nobody can say who he is: the service waits for room, and its dashboard says why.
+  async #acquireSlot(options: LeaseOptions): Promise<Lease> {
+    for (let isFirst = true; ; isFirst = false) {
+      try {
+        return await acquireSlot(this.#spool, options);
+      } catch (error) {
+        if (!mayPass(error) || this.#stopping) throw error;
+        this.#obstacle = 'disk-full';
+        if (isFirst)
+          this.log.error(`take a slot in ${this.#spool.running}: ${messageOf(error)}; it is tried again until it can be written`);
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      }
     }
   }
 
@@ -205,7 +243,10 @@ export class Dispatcher {
       return;
     }
     this.#looking = this.#lookOnce(how)
-      .catch((error) => this.log.error(`look at the spool: ${messageOf(error)}; the next scan tries again`, { err: error }))
+      .then(
+        () => this.#noteTrouble(undefined),
+        (error) => this.#noteTrouble(error),
+      )
       .finally(() => {
         this.#looking = undefined;
         const again = this.#again;
@@ -214,13 +255,26 @@ export class Dispatcher {
       });
   }
 
+  // What keeps being in the way is said once.
+  #noteTrouble(error: unknown): void {
+    const trouble = error === undefined ? undefined : messageOf(error);
+    if (trouble !== undefined && trouble !== this.#trouble) {
+      this.log.error(`look at the spool: ${trouble}; the next scan tries again`, { err: error });
+    }
+    this.#trouble = trouble;
+  }
+
   async #lookOnce(how: 'look' | 'scan'): Promise<void> {
-    if (how === 'scan') this.#lookAfterSlots();
+    if (how === 'scan') this.#doorbell?.check();
+    this.#checkObstacle();
+    if (this.#obstacle === 'unusable') return;
+    this.#backlog.forgetGone();
+    // Who stood still for the stale time is not the one who accepts any more, and must find that out first.
+    if (how === 'scan' || performance.now() - this.#lookedAfterAt > this.#config.staleMs) this.#lookAfterSlots();
     // Of jobs that others moved, only the folders tell: who accepts must know every id that is live.
     if (how === 'scan' || !this.#isLeader || this.#hasPeers) await this.#readWaiting(how === 'scan');
-    this.#checkObstacle();
     if (this.#isLeader) {
-      if (this.#obstacle !== 'disk-low')
+      if (this.#obstacle !== 'disk-low' && this.#obstacle !== 'disk-full')
         await this.#acceptor.accept(() => {
           this.#propose();
           return !this.#stopping;
@@ -233,9 +287,11 @@ export class Dispatcher {
 
   #lookAfterSlots(): void {
     const clock = performance.now();
+    this.#lookedAfterAt = clock;
+    this.#pool.takeBackFromDeaf((name) => this.#stillWaits(name));
     for (const rescued of this.#rescuer.rescueDead(clock, (slot) => this.#pool.owns(slot))) this.#noteRescued(rescued);
     this.#drainWhatIsAsked();
-    const orphans = orphanedRunners(this.#spool, this.#liveness, hostName(), clock);
+    const orphans = orphansFor(this.#spool, this.#liveness, this.#lease.slot, clock);
     if (!this.#stopping) this.#pool.keep(Math.max(0, this.#config.runners - orphans.length));
     const leads = leaderOf(this.#spool, this.#liveness, clock) === this.#lease.slot;
     // Who begins to accept must know every id that is live.
@@ -261,18 +317,22 @@ export class Dispatcher {
 
   #checkObstacle(): void {
     const before = this.#obstacle;
-    const free = this.#spool.disk.freeBytes(this.#spool.root);
-    this.#obstacle = isPaused(this.#spool) ? 'paused' : free < this.#config.minFreeBytes ? 'disk-low' : undefined;
-    if (this.#obstacle === before) return;
-    if (this.#obstacle) this.#pool.takeBackAll();
-    if (this.#obstacle === 'disk-low') {
-      this.log.error(
-        `only ${Math.round(free / 1_048_576)} MiB are free at ${this.#spool.root}, less than JOBSPOOL_MIN_FREE: nothing is accepted or claimed until there is more`,
-      );
-    } else
-      this.log.info(
-        this.#obstacle === 'paused' ? `paused: nothing new is claimed until ${this.#spool.paused} is removed` : 'jobs are claimed again',
-      );
+    const { kind, text } = this.#findObstacle();
+    this.#obstacle = kind;
+    if (kind === before) return;
+    if (kind) this.#pool.takeBackAll();
+    if (kind === undefined) this.log.info('jobs are claimed again');
+    else if (kind === 'paused') this.log.info(`paused: nothing new is claimed until ${this.#spool.paused} is removed`);
+    else this.log.error(`${this.#spool.root}: ${text}; nothing is accepted or claimed until that is over`);
+    // What kept a runner from starting may be over.
+    if (kind === undefined || kind === 'paused') this.#pool.startNow();
+  }
+
+  #findObstacle(): { kind: Obstacle | undefined; text?: string } {
+    const unusable = whyUnusable(this.#spool);
+    if (unusable !== undefined) return { kind: 'unusable', text: unusable };
+    const shortage = shortageOf(this.#spool.disk.room(this.#spool.root), this.#config.minFreeBytes);
+    return shortage ?? { kind: isPaused(this.#spool) ? 'paused' : undefined };
   }
 
   #propose(): void {
@@ -280,7 +340,9 @@ export class Dispatcher {
     const next = this.#backlog.ripen(Date.now());
     this.#wakeAt(next);
     if (this.#obstacle || !this.#backlog.hasReady) return;
-    this.#pool.propose(this.#backlog.readyCount, (count) => this.#backlog.take(count));
+    // What others have taken meanwhile is not proposed: a runner that is told of it one by one is idle so long.
+    const isThere = this.#hasPeers ? (name: string) => this.#stillWaits(name) : undefined;
+    this.#pool.propose(this.#backlog.readyCount, (count) => this.#backlog.take(count, isThere));
   }
 
   #wakeAt(runAt: number | undefined): void {
@@ -299,7 +361,8 @@ export class Dispatcher {
   // A runner that came too late for a job says "missing"; meanwhile it may have been released under the same name.
   #stillWaits(name: string): boolean {
     const { disk, pending, retrying } = this.#spool;
-    return disk.exists(`${pending}/${name}`) || disk.exists(`${retrying}/${name}`);
+    // What is no file and cannot be claimed must not be proposed for ever.
+    return [pending, retrying].some((folder) => disk.facts(`${folder}/${name}`)?.isFile);
   }
 
   #noteReturned(names: string[]): void {
@@ -344,8 +407,10 @@ export class Dispatcher {
 
   #pruneNowAndThen(): void {
     const clock = performance.now();
-    if (clock - this.#prunedAt < PRUNE_EVERY_MS) return;
+    if (clock - this.#prunedAt < pruneEvery(this.#config)) return;
     this.#prunedAt = clock;
+    if (!this.#clock.isSteady(Date.now(), clock))
+      return this.log.warn('the clock was set: nothing is removed by its age before the next time, when it is known to stay so');
     const pruned = prune(this.#spool, this.#config);
     if (Object.values(pruned).some((count) => count > 0)) this.log.info('removed what was older than its retention', pruned);
   }

@@ -1,6 +1,7 @@
 /** What goes to standard output: lines, JSON, tables, colours where a person reads, and the log. */
 import { stripVTControlCharacters, styleText } from 'node:util';
 import type { State } from '../spool/state.ts';
+import { lineForTerminal } from './terminal.ts';
 
 /** From now on a command whose reader goes away (`| head`) ends quietly. */
 export function leaveWhenUnread(): void {
@@ -62,6 +63,8 @@ export function table(head: string[], rows: string[][]): string[] {
 export async function logSink(stream: NodeJS.WriteStream & { fd: number }): Promise<(line: string) => void> {
   // A reader that goes away (`jobspool serve | head`) ends a command, but must not end the service.
   stream.removeAllListeners('error').on('error', () => undefined);
+  // It may be a file on a full disk.
+  process.stderr.on('error', () => undefined);
   if (!stream.isTTY) return (line) => void stream.write(line);
   const { default: pretty } = await import('pino-pretty');
   const shown = pretty({
@@ -72,7 +75,7 @@ export async function logSink(stream: NodeJS.WriteStream & { fd: number }): Prom
     sync: true,
     destination: stream.fd,
   });
-  return (line) => void shown.write(line);
+  return (line) => void shown.write(`${lineForTerminal(line)}\n`);
 }
 
 const widthOf = (text: string): number => stripVTControlCharacters(text).length;

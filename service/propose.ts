@@ -1,3 +1,5 @@
+import type { Settlement } from '../jobs/messages.ts';
+
 /** Work in the hands of one runner is kept to about this long, so that a better job which arrives meanwhile does not wait longer. */
 export const AHEAD_MS = 10;
 /** However short the jobs are, no runner is proposed more at once. */
@@ -51,7 +53,16 @@ export function isStuck({ proposed, lastReport }: RunnerView, clock: number): bo
   return proposed > 1 && clock - lastReport > 2 * AHEAD_MS;
 }
 
-/** The running average of a runner's job times. `tookMs` covers `jobs` jobs. */
+/**
+ * The running average of a runner's job times after a report that covers `tookMs`. Of proposals that came too late it learns nothing: another
+ * dispatcher's runners have those jobs, and to be told so takes no time.
+ */
+export function paceOf(before: number | undefined, tookMs: number, settled: readonly Settlement[]): number | undefined {
+  const ran = settled.filter(({ to }) => to !== 'missing' && to !== 'early').length;
+  return ran === 0 ? before : average(before, tookMs, ran);
+}
+
+/** The running average of job times. `tookMs` covers `jobs` jobs. */
 export function average(before: number | undefined, tookMs: number, jobs: number): number {
   const each = tookMs / Math.max(1, jobs);
   return before === undefined ? each : before * 0.7 + each * 0.3;

@@ -1,6 +1,7 @@
 /** Why work would not be taken now, as `/readyz` says it. Paused is ready: somebody wants it so. */
 import { whyUnusable } from '../spool/access.ts';
 import type { Liveness } from '../spool/liveness.ts';
+import { type Shortage, shortageOf } from '../spool/room.ts';
 import { slotViews } from '../spool/slots.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Dispatcher, Obstacle } from './dispatcher.ts';
@@ -23,19 +24,25 @@ export function reasonsOfDispatcher({ obstacle, readyRunners }: DispatcherView):
 export function reasonsOfSpool(spool: Spool, liveness: Liveness, minFreeBytes: number): string[] {
   const unusable = whyUnusable(spool);
   if (unusable !== undefined) return [unusable];
+  const shortage = shortageOf(spool.disk.room(spool.root), minFreeBytes);
   const alive = slotViews(spool, liveness, Date.now()).filter(({ life, stopping }) => life === 'alive' && !stopping);
   return [
     ...(alive.some(({ kind }) => kind === 'dispatcher') ? [] : ['no dispatcher runs on this spool (jobspool serve starts one)']),
     ...(alive.some(({ kind }) => kind === 'runner') ? [] : ['no runner is alive']),
-    ...(spool.disk.freeBytes(spool.root) < minFreeBytes ? [DISK_LOW] : []),
+    ...(shortage ? [DISK[shortage.kind]] : []),
   ];
 }
 
-const DISK_LOW = 'the disk is nearly full (JOBSPOOL_MIN_FREE)';
+const DISK: Record<Shortage['kind'], string> = {
+  'disk-low': 'the disk is nearly full (JOBSPOOL_MIN_FREE)',
+  'disk-full': 'the disk is full: no bytes are left on it, or no files',
+};
 
 const WORDS: Record<Obstacle, string | undefined> = {
   stopping: 'the service is stopping',
   lost: 'another host took this one for dead, and it stops',
-  'disk-low': DISK_LOW,
+  ...DISK,
   paused: undefined,
+  // Asked for each time anew, below.
+  unusable: undefined,
 };

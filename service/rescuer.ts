@@ -7,7 +7,8 @@ import { parseJobName } from '../spool/filename.ts';
 import { attemptNumber, type End } from '../spool/job.ts';
 import { slots } from '../spool/lease.ts';
 import type { Life, Liveness } from '../spool/liveness.ts';
-import { platform } from '../spool/platform.ts';
+import { clearCancel, isCancelRequested } from '../spool/marker.ts';
+import { marksOfSlot, Offspring } from '../spool/offspring.ts';
 import type { Policy } from '../spool/policy.ts';
 import { type Rescued, type RescueOptions, rescue, settleTaken } from '../spool/rescue.ts';
 import type { FinishedMove } from '../spool/settle.ts';
@@ -27,6 +28,8 @@ export type RescuerOptions = {
 /** Takes over the slots of dead runners and dispatchers, and settles the jobs they left. */
 export class Rescuer {
   readonly #options: RescuerOptions;
+  /** What was in the way of rescuing a slot when it was tried last: it is said once. */
+  readonly #troubles = new Map<string, string>();
 
   constructor(options: RescuerOptions) {
     this.#options = options;
@@ -51,9 +54,11 @@ export class Rescuer {
   rescueSlot(slot: string, end: End): Rescued[] {
     const { spool, own } = this.#options;
     const interrupted = this.#finishRescue();
+    // There is room for one at a time: while that one cannot be settled, the next waits.
+    if (spool.disk.exists(spool.slot(own))) return interrupted;
     const rescued = this.#safely(slot, () => {
       // What it started must not run beside the next attempt.
-      for (const pid of platform.processesWith('JOBSPOOL_SLOT', slot)) platform.signal(pid, 'SIGKILL');
+      new Offspring({ environment: marksOfSlot(spool.root, slot) }).kill();
       const lastWords = spool.disk.readBytes(spool.output(slot), 0, MAX_LAST_WORDS);
       return rescue(spool, slot, own, this.#rescueOptions(end, lastWords));
     });
@@ -64,7 +69,7 @@ export class Rescuer {
   #finishRescue(): Rescued[] {
     const { spool, own } = this.#options;
     if (!spool.disk.exists(spool.slot(own))) return [];
-    const end = endOfLife('of a dead process', 'dead');
+    const end: End = { kind: 'crashed', error: { name: 'RunnerCrashed', message: 'its runner is dead' } };
     return this.#safely(own, () => settleTaken(spool, own, own, this.#rescueOptions(end, Buffer.alloc(0))));
   }
 
@@ -73,7 +78,8 @@ export class Rescuer {
     return {
       now: Date.now(),
       random: Math.random,
-      endOf: () => end,
+      // Whoever is dead has stopped: what was to be cancelled is not run again.
+      endOf: (job) => (isCancelRequested(spool, job.id) ? { kind: 'cancelled' } : end),
       policyOf: (request) => allowlist.policyOf(request, policy),
       onEnd: (job) => addLastWords(spool, job.id, attemptNumber(job), lastWords),
       onFinished: ({ name, folder }) => this.#logFinished(name, folder),
@@ -85,11 +91,18 @@ export class Rescuer {
     const { log } = this.#options;
     try {
       const rescued = act();
+      this.#troubles.delete(runner);
       const finishedAt = Date.now();
-      for (const { job, end, move, startedAt } of rescued) logMove(log, job, end, move, { startedAt, finishedAt, runner });
+      for (const { job, end, move, startedAt } of rescued) {
+        logMove(log, job, end, move, { startedAt, finishedAt, runner });
+        if (move.to === 'cancelled') clearCancel(this.#options.spool, job.id);
+      }
       return rescued;
     } catch (error) {
-      log.error(`rescue the slot ${runner}: ${messageOf(error)}; the next scan tries again`, { err: error });
+      const trouble = messageOf(error);
+      if (this.#troubles.get(runner) !== trouble)
+        log.error(`rescue the slot ${runner}: ${trouble}; the next scan tries again`, { err: error });
+      this.#troubles.set(runner, trouble);
       return [];
     }
   }

@@ -2,7 +2,7 @@ import type { EventLog } from '../jobs/event-log.ts';
 import type { FromRunner, RunnerSettings, Settlement } from '../jobs/messages.ts';
 import { messageOf } from '../spool/errors.ts';
 import type { Spool } from '../spool/spool.ts';
-import { AHEAD_MS, average, deal, isStuck, type RunnerView, shares } from './propose.ts';
+import { AHEAD_MS, deal, isStuck, paceOf, type RunnerView, shares } from './propose.ts';
 import { type RunnerExit, RunnerProcess } from './runner-process.ts';
 
 export type PoolEvents = {
@@ -27,7 +27,12 @@ type Member = {
   averageMs: number | undefined;
   lastReport: number;
   retiring: boolean;
+  /** It did not claim what it was proposed: nothing more is, until it is heard of. */
+  deaf: boolean;
 };
+
+/** A runner claims what it is proposed within milliseconds. */
+const DEAF_MS = 1_000;
 
 /** The runners of one dispatcher: starts them, replaces those that end, and proposes jobs to them. */
 export class RunnerPool {
@@ -57,6 +62,15 @@ export class RunnerPool {
     for (const member of serving.slice(Math.max(0, target))) this.#finish(member);
   }
 
+  /** Tries again now what was to be tried again later. */
+  startNow(): void {
+    if (!this.#restart) return;
+    clearTimeout(this.#restart);
+    this.#restart = undefined;
+    this.#failures = 0;
+    this.keep(this.#target);
+  }
+
   get size(): number {
     return this.#members.size;
   }
@@ -78,7 +92,7 @@ export class RunnerPool {
   /** Proposes due jobs to the runners that have room: `take` gives the best so many. */
   propose(ready: number, take: (count: number) => string[]): void {
     const serving = this.#serving();
-    const dealt = shares(serving.map(view), ready);
+    const dealt = shares(serving.filter(({ deaf }) => !deaf).map(view), ready);
     const total = [...dealt.values()].reduce((sum, count) => sum + count, 0);
     if (total === 0) return;
     const hands = deal(take(total), dealt);
@@ -95,6 +109,20 @@ export class RunnerPool {
   /** Takes back what runners have not begun. */
   takeBackAll(): void {
     for (const member of this.#members) this.#takeBack(member);
+  }
+
+  /**
+   * Takes back from runners that have reported nothing for a while what they have not even claimed: a process that stands still, or that
+   * an earlier job left with a blocked loop, must not sit on a job while others are free.
+   */
+  takeBackFromDeaf(isUnclaimed: (name: string) => boolean): void {
+    const now = performance.now();
+    for (const member of this.#serving()) {
+      const names = [...member.proposed];
+      if (names.length === 0 || now - member.lastReport < DEAF_MS || !names.every(isUnclaimed)) continue;
+      member.deaf = true;
+      this.#return(member, names);
+    }
   }
 
   /** The runner of this slot finishes what it runs and ends, and another takes its place at once. False when it is on its way already. */
@@ -136,6 +164,7 @@ export class RunnerPool {
       averageMs: undefined,
       lastReport: performance.now(),
       retiring: false,
+      deaf: false,
     };
     this.#members.add(member);
   }
@@ -150,6 +179,7 @@ export class RunnerPool {
   }
 
   #hear(member: Member, message: FromRunner): void {
+    member.deaf = false;
     switch (message.kind) {
       case 'ready':
         member.slot = message.slot;
@@ -171,7 +201,7 @@ export class RunnerPool {
     member.running = running;
     if (settled.length === 0) return;
     member.lastReport = performance.now();
-    member.averageMs = average(member.averageMs, busyMs, settled.length);
+    member.averageMs = paceOf(member.averageMs, busyMs, settled);
     for (const { name } of settled) member.proposed.delete(name);
   }
 
@@ -195,7 +225,10 @@ export class RunnerPool {
   #takeBack(member: Member): void {
     const busyWith = member.running ?? member.proposed.values().next().value;
     const names = [...member.proposed].filter((name) => name !== busyWith);
-    if (names.length === 0) return;
+    if (names.length > 0) this.#return(member, names);
+  }
+
+  #return(member: Member, names: string[]): void {
     for (const name of names) member.proposed.delete(name);
     // What it runs now is not over: the average of its reports says nothing of it.
     member.averageMs = undefined;

@@ -1,7 +1,7 @@
 import { parseJobName } from '../spool/filename.ts';
 import type { Spool } from '../spool/spool.ts';
 
-/** Scanning may take this share of the time: a folder that takes long to list is listed less often. */
+/** Scanning may take this share of a processor: a folder that is much work to list is listed less often. */
 const MAX_SHARE = 0.05;
 
 /**
@@ -32,11 +32,13 @@ export class WaitingScan {
     const mtimeMs = this.#spool.disk.facts(folder)?.mtimeMs ?? 0;
     const last = this.#read.get(folder);
     const began = performance.now();
+    const worked = process.cpuUsage();
     if (last && (last.mtimeMs === mtimeMs || began < last.notBefore)) return;
     const names = await this.#spool.disk.namesOf(folder);
     for (const name of names) if (parseJobName(name)) onName(name);
-    const tookMs = performance.now() - began;
-    const pauseMs = Math.max(regular ? this.#scanMs / 2 : 50, tookMs / MAX_SHARE);
+    const { user, system } = process.cpuUsage(worked);
+    // Of the time that passed, what was waited for (a busy machine, a far file system) is paused for once, what was worked many times.
+    const pauseMs = Math.max(regular ? this.#scanMs / 2 : 50, performance.now() - began, (user + system) / 1_000 / MAX_SHARE);
     // A change within the clock's grain of the reading may have been missed: then it is read once more.
     const isSettled = Date.now() - mtimeMs > 100;
     this.#read.set(folder, { mtimeMs: isSettled ? mtimeMs : -1, notBefore: performance.now() + pauseMs });

@@ -1,9 +1,12 @@
 import { monotonicFactory } from 'ulid';
+import type { FileFacts } from './disk.ts';
+import { errnoOf } from './errors.ts';
 import { jobFileName, parseRequestName, type RequestName } from './filename.ts';
 import { type Job, jobOf } from './job.ts';
-import { reject } from './reject.ts';
-import { bodyBytes, MAX_BODY_BYTES, MAX_FILE_BYTES, parseRequest, type Request } from './request.ts';
+import { dropBudget, moveTo, reject } from './reject.ts';
+import { MAX_BODY_BYTES, MAX_FILE_BYTES, parseRequest, type Request, tooLarge } from './request.ts';
 import type { Spool } from './spool.ts';
+import { visible } from './visible.ts';
 
 /** A file that cannot be read as a request yet may be half written: it is left alone until it has not changed for so long. */
 export const SETTLE_MS = 2_000;
@@ -22,6 +25,8 @@ export type Accepted =
   | { kind: 'rejected'; name: string; id: string | undefined; reason: string; request: Request | undefined }
   /** Perhaps half written: look again. */
   | { kind: 'unfinished' }
+  /** Larger than a body may be: its turn is when the others have had theirs. */
+  | { kind: 'large' }
   /** Not ours to touch, or gone. */
   | { kind: 'none' };
 
@@ -34,6 +39,8 @@ export class Intake {
   readonly #rules: AcceptRules;
   /** Files that could not be read as requests yet: what they looked like, and since when (monotonic milliseconds). */
   readonly #unfinished = new Map<string, { looks: string; since: number }>();
+  /** What may not be moved (the folder of another user), and since when: one that nobody clears away must not be met at every look. */
+  readonly #immovable = new Map<string, number>();
 
   constructor(spool: Spool, rules: AcceptRules) {
     this.#spool = spool;
@@ -45,45 +52,62 @@ export class Intake {
     return this.#unfinished.size;
   }
 
-  /** The names in `incoming/` that may be requests, in the order in which they are accepted. */
-  names(): string[] {
+  /** The names in `incoming/` that may be requests, in the order in which they are accepted. `clock` in monotonic milliseconds. */
+  names(clock = performance.now()): string[] {
     const found = this.#spool.disk.names(this.#spool.incoming).map((name) => ({ name, parsed: parseRequestName(name) }));
     const files = found.filter(({ parsed }) => parsed.kind !== 'ignored');
-    const present = new Set(files.map(({ name }) => name));
-    for (const name of this.#unfinished.keys()) if (!present.has(name)) this.#unfinished.delete(name);
+    this.#forgetAllBut(new Set(files.map(({ name }) => name)), clock);
     // Within a priority by name: ids made by us ascend, so what was submitted first is accepted first.
-    return files.sort((a, b) => rank(b.parsed) - rank(a.parsed) || (a.name < b.name ? -1 : 1)).map(({ name }) => name);
+    const movable = files.filter(({ name }) => !this.#immovable.has(name));
+    return movable.sort((a, b) => rank(b.parsed) - rank(a.parsed) || (a.name < b.name ? -1 : 1)).map(({ name }) => name);
   }
 
-  /** Accepts or rejects one file. `now` in milliseconds since the epoch; `clock` in monotonic milliseconds. */
-  accept(name: string, now: number, clock: number): Accepted {
+  #forgetAllBut(present: ReadonlySet<string>, clock: number): void {
+    for (const name of this.#unfinished.keys()) if (!present.has(name)) this.#unfinished.delete(name);
+    for (const [name, since] of this.#immovable) if (!present.has(name) || clock - since >= TRIED_AGAIN_MS) this.#immovable.delete(name);
+  }
+
+  /**
+   * Accepts or rejects one file. `now` in milliseconds since the epoch; `clock` in monotonic milliseconds. Files that take long to
+   * read are put off unless `takesLarge`.
+   */
+  accept(name: string, now: number, clock: number, takesLarge = true): Accepted {
     const parsed = parseRequestName(name);
     if (parsed.kind === 'ignored') return { kind: 'none' };
     const { disk, incoming } = this.#spool;
-    const file = disk.inspect(`${incoming}/${name}`, MAX_FILE_BYTES);
-    if (file.kind === 'missing') return { kind: 'none' };
-    if (file.kind === 'not-a-file') return this.#reject(name, parsed, `expected a regular file, got ${file.what}`);
-    if (file.kind === 'unreadable') return this.#later(name, parsed, 'unreadable', clock, `the file cannot be read: ${file.reason}`);
-    const looks = `${file.size} ${file.mtimeMs}`;
-    if (file.kind === 'too-large') return this.#later(name, parsed, looks, clock, tooLarge(file.size));
-    if (file.kind === 'not-utf8') return this.#later(name, parsed, looks, clock, 'the body is not UTF-8');
-    if (parsed.kind === 'invalid') return this.#reject(name, parsed, parsed.reason);
-    return this.#acceptText(name, parsed, file, now, clock);
+    const facts = disk.facts(`${incoming}/${name}`);
+    if (!facts) return { kind: 'none' };
+    // Before it is read: what its writer changes meanwhile makes it look different the next time.
+    const look = { name, parsed, looks: looksOf(facts), now, clock };
+    // As it was when it could not be read as a request: thousands of such files are not read again at every look.
+    if (this.#isSettling(look)) return { kind: 'unfinished' };
+    if (facts.size > MAX_BODY_BYTES && facts.isFile && !takesLarge) return { kind: 'large' };
+    return this.#acceptFile(look);
   }
 
-  #acceptText(
-    name: string,
-    parsed: RequestName & { kind: 'request' },
-    file: { text: string; size: number; mtimeMs: number },
-    now: number,
-    clock: number,
-  ): Accepted {
-    const looks = `${file.size} ${file.mtimeMs}`;
-    const body = parseRequest(file.text);
-    // History may make a job's own file larger than a body may be: what counts is the body without it.
-    const bytes = body.ok && body.request.attempts ? bodyBytes(body.request) : file.size;
-    if (bytes > MAX_BODY_BYTES) return this.#later(name, parsed, looks, clock, tooLarge(bytes));
-    if (!body.ok) return body.unfinished ? this.#later(name, parsed, looks, clock, body.reason) : this.#reject(name, parsed, body.reason);
+  #acceptFile(look: Look): Accepted {
+    const file = this.#spool.disk.inspect(`${this.#spool.incoming}/${look.name}`, MAX_FILE_BYTES);
+    switch (file.kind) {
+      case 'missing':
+        return { kind: 'none' };
+      case 'not-a-file':
+        return this.#rejectStranger(look, file.what);
+      case 'unreadable':
+        return this.#later(look, `the file cannot be read: ${visible(file.reason)}`);
+      case 'too-large':
+        return this.#later(look, tooLarge(file.size).reason);
+      case 'not-utf8':
+        return this.#later(look, 'the body is not UTF-8');
+      case 'text':
+        return this.#acceptText(look, file.text);
+    }
+  }
+
+  #acceptText(look: Look, text: string): Accepted {
+    const { name, parsed, now } = look;
+    if (parsed.kind !== 'request') return this.#reject(name, parsed, parsed.kind === 'invalid' ? parsed.reason : 'it is no request');
+    const body = parseRequest(text);
+    if (!body.ok) return body.unfinished ? this.#later(look, body.reason) : this.#reject(name, parsed, body.reason);
     this.#unfinished.delete(name);
     return this.#admit(name, parsed, body.request, now);
   }
@@ -93,9 +117,9 @@ export class Intake {
     if (this.#rules.isLive(id))
       return this.#reject(name, parsed, `duplicate: a job with the id "${id}" is already waiting or running`, request);
     const refusal = this.#rules.refusal(request);
-    if (refusal) return this.#reject(name, parsed, refusal, request);
+    if (refusal) return this.#reject(name, parsed, visible(refusal), request);
     const job = jobOf(this.#freeName(id, parsed, now), request);
-    const moved = this.#spool.disk.rename(`${this.#spool.incoming}/${name}`, `${this.#spool.pending}/${job.name}`);
+    const moved = moveTo(this.#spool, `${this.#spool.incoming}/${name}`, `${this.#spool.pending}/${job.name}`);
     return moved ? { kind: 'accepted', job, from: name } : { kind: 'none' };
   }
 
@@ -103,25 +127,42 @@ export class Intake {
   // the newcomer's run-at moves on by a millisecond.
   #freeName(id: string, parsed: RequestName & { kind: 'request' }, now: number): string {
     const { disk, pending, retrying, failed, cancelled } = this.#spool;
+    // Also for `now`: the moment is that of the look's beginning, and a job of this look may have ended since.
     const folders = [pending, retrying, failed, cancelled];
     let runAt = parsed.runAt === 'now' ? now : parsed.runAt;
     for (;;) {
       const name = jobFileName({ priority: parsed.priority, runAt, id });
-      if (parsed.runAt === 'now' || !folders.some((folder) => disk.exists(`${folder}/${name}`))) return name;
+      if (!folders.some((folder) => disk.exists(`${folder}/${name}`))) return name;
       runAt += 1;
     }
   }
 
-  #later(name: string, parsed: RequestName, looks: string, clock: number, reason: string): Accepted {
+  #isSettling({ name, looks, clock }: Look): boolean {
     const seen = this.#unfinished.get(name);
-    if (seen?.looks !== looks) this.#unfinished.set(name, { looks, since: clock });
-    else if (clock - seen.since >= SETTLE_MS) return this.#reject(name, parsed, reason);
+    return seen?.looks === looks && clock - seen.since < SETTLE_MS;
+  }
+
+  // Read again after the settle time, it is as bad as it was, and no writer was at it.
+  #later({ name, parsed, looks, clock }: Look, reason: string): Accepted {
+    if (this.#unfinished.get(name)?.looks === looks) return this.#reject(name, parsed, reason);
+    this.#unfinished.set(name, { looks, since: clock });
     return { kind: 'unfinished' };
+  }
+
+  #rejectStranger({ name, parsed, clock }: Look, what: string): Accepted {
+    try {
+      return this.#reject(name, parsed, `expected a regular file, got ${what}`);
+    } catch (error) {
+      // To move a folder one must be allowed to write into it; of a file only its name is moved.
+      if (what === 'a folder' && ['EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) this.#immovable.set(name, clock);
+      throw error;
+    }
   }
 
   #reject(name: string, parsed: RequestName, reason: string, request?: Request): Accepted {
     this.#unfinished.delete(name);
     const id = parsed.kind === 'request' ? parsed.id : undefined;
+    if (request) dropBudget(this.#spool, `${this.#spool.incoming}/${name}`, request);
     const moved = reject(this.#spool, `${this.#spool.incoming}/${name}`, name, {
       reason,
       id,
@@ -134,6 +175,13 @@ export class Intake {
 
 const makeId = monotonicFactory();
 
-const tooLarge = (bytes: number): string => `expected a body of at most ${MAX_BODY_BYTES} bytes, got ${bytes}`;
+/** What may not be moved is tried again so much later. */
+const TRIED_AGAIN_MS = 30_000;
+
+/** A file as a look found it. */
+type Look = { name: string; parsed: Exclude<RequestName, { kind: 'ignored' }>; looks: string; now: number; clock: number };
+
+// A file that was replaced by another of the same size and time has another inode, and one whose permissions changed another change time.
+const looksOf = ({ size, mtimeMs, ctimeMs, ino }: FileFacts): string => `${size} ${mtimeMs} ${ctimeMs} ${ino}`;
 
 const rank = (parsed: RequestName): number => (parsed.kind === 'request' ? parsed.priority : 0);

@@ -14,7 +14,7 @@ export function shellCommands(spool: Spool, { id, state }: JobStatus, place: Pla
   // What somebody dropped may be one.
   const isFolder = state === 'rejected' && spool.disk.facts(file)?.isFolder === true;
   return [
-    ...(allows(state, 'retry') ? [{ does: 'run again', command: words('mv', file, `${spool.incoming}/`) }] : []),
+    ...(allows(state, 'retry') ? [{ does: 'run again', command: words('mv', '-n', file, `${spool.incoming}/`) }] : []),
     ...(allows(state, 'cancel') ? [{ does: 'cancel', command: words('touch', spool.cancelMarker(id)) }] : []),
     ...(allows(state, 'run-now') ? renamed(place, 'run now', (rest) => rest.replace(STAMP, `$1${formatRunAt(now)}-`)) : []),
     ...(allows(state, 'priority') ? renamed(place, 'priority', (rest) => rest.replace(/^p\d+-/, `p${otherPriority(name)}-`)) : []),

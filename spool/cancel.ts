@@ -1,8 +1,11 @@
 import { readJob } from './claim.ts';
-import type { Job } from './job.ts';
+import { atBest, errnoOf } from './errors.ts';
+import { freeName } from './free-name.ts';
+import { type Job, jobOf } from './job.ts';
+import { moveTo } from './reject.ts';
 import type { Request } from './request.ts';
 import { withoutBudget } from './settle.ts';
-import { replaceFile, type Spool } from './spool.ts';
+import { replaceFile, type Spool, syncNames } from './spool.ts';
 
 /**
  * Cancels a job that waits, by its canonical name; the job as it was, or undefined when it no longer waits
@@ -18,12 +21,20 @@ export function cancelClaimed(spool: Spool, slot: string, name: string): Job | u
 }
 
 function cancelFile(spool: Spool, file: string, name: string): Job | undefined {
-  const target = `${spool.cancelled}/${name}`;
-  if (!spool.disk.rename(file, target)) return undefined;
+  const target = `${spool.cancelled}/${freeName(spool, spool.cancelled, name)}`;
+  if (!moveTo(spool, file, target)) return undefined;
   const read = readJob(spool, target, name);
-  if (read.kind !== 'claimed') return undefined;
+  // Somebody edited it to nonsense, or the disk cannot read it just now: it is cancelled all the same, as it stands.
+  if (read.kind !== 'claimed') return jobOf(name, { class: '', method: '', params: [] });
   // Written anew, so that the file's time says when, and a later retry has its whole budget.
-  replaceFile(spool, target, `${JSON.stringify(ended(read.job, read.writtenAt))}\n`);
+  try {
+    replaceFile(spool, target, `${JSON.stringify(ended(read.job, read.writtenAt))}\n`);
+  } catch (error) {
+    // The rename has cancelled it: on a full disk the old text must do, with the time at least.
+    if (errnoOf(error) === undefined) throw error;
+    atBest(() => spool.disk.setTimes(target, Date.now()));
+  }
+  syncNames(spool, spool.cancelled);
   return read.job;
 }
 

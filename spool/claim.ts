@@ -1,5 +1,8 @@
+import { errnoOf } from './errors.ts';
+import { freeName } from './free-name.ts';
 import { type Job, jobOf } from './job.ts';
 import { runAtOf } from './order.ts';
+import { moveTo } from './reject.ts';
 import { MAX_FILE_BYTES, parseRequest } from './request.ts';
 import type { Spool } from './spool.ts';
 
@@ -10,20 +13,20 @@ export type Claimed =
   | { kind: 'spoilt'; name: string; reason: string }
   /** Another runner was first, or a person moved or removed it. */
   | { kind: 'missing' }
-  /** Its file could not be read just now. */
+  /** Claimed, but its file cannot be read just now: `putBack` is due. */
   | { kind: 'unread'; reason: string }
   /** Its run-at has not come. */
   | { kind: 'early' };
 
 /** Claims a waiting job for the holder of `slot`: one rename, which one of several claimants wins. */
-export function claim(spool: Spool, slot: string, name: string, now: number): Exclude<Claimed, { kind: 'unread' }> {
+export function claim(spool: Spool, slot: string, name: string, now: number): Claimed {
   if (runAtOf(name) > now) return { kind: 'early' };
-  if (!take(spool, slot, name)) return { kind: 'missing' };
-  const claimed = readJob(spool, spool.claimed(slot, name), name);
-  if (claimed.kind !== 'unread') return claimed;
-  // The disk had a fault that may pass: the job waits again, and is found at the next scan.
-  spool.disk.rename(spool.claimed(slot, name), `${spool.pending}/${name}`);
-  return { kind: 'missing' };
+  return take(spool, slot, name) ? readJob(spool, spool.claimed(slot, name), name) : { kind: 'missing' };
+}
+
+/** Lets a job wait again that was claimed and could not be read: the disk had a fault that may pass. */
+export function putBack(spool: Spool, slot: string, name: string): void {
+  moveTo(spool, spool.claimed(slot, name), `${spool.pending}/${freeName(spool, spool.pending, name)}`);
 }
 
 /** Reads the job of the canonical name `name` from the file at `path`. */
@@ -41,8 +44,21 @@ function take(spool: Spool, slot: string, name: string): boolean {
   const { disk } = spool;
   const target = spool.claimed(slot, name);
   const sources = [`${spool.pending}/${name}`, `${spool.retrying}/${name}`];
-  if (sources.some((source) => disk.rename(source, target))) return true;
+  // A job of that name is done and its file not cleared away yet: this one waits, or it would go with that.
+  if (disk.facts(target)?.isFile) return false;
+  if (sources.some((source) => grab(spool, source, target))) return true;
   // Missing may also mean that somebody removed our own folder: then it is made again. But not when the whole slot was rescued:
   // this process was taken for dead, and nobody would find what it claims.
-  return disk.exists(spool.holder(slot)) && disk.makeFolder(spool.slot(slot)) && sources.some((source) => disk.rename(source, target));
+  const isMadeAgain = disk.exists(spool.holder(slot)) && disk.makeFolder(spool.slot(slot), spool.durability === 'full');
+  return isMadeAgain && sources.some((source) => disk.rename(source, target));
+}
+
+function grab(spool: Spool, source: string, target: string): boolean {
+  try {
+    return moveTo(spool, source, target);
+  } catch (error) {
+    // A folder of another user under the name of a job: it cannot be moved, and is none.
+    if (['EACCES', 'EPERM'].includes(errnoOf(error) ?? '') && spool.disk.facts(source)?.isFolder) return false;
+    throw error;
+  }
 }

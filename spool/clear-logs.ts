@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { naming } from './errors.ts';
 import { ERRORS_FILE, EVENTS_FILE, rotatedNames } from './layout.ts';
 import { prune } from './prune.ts';
 import type { Spool } from './spool.ts';
@@ -31,8 +32,15 @@ const FILES: Record<WhichLogs, readonly string[]> = {
 function empty(spool: Spool, file: string): void {
   if (!spool.disk.exists(file)) return;
   const fd = spool.disk.openAppend(file);
-  spool.disk.truncate(fd, 0);
-  spool.disk.close(fd);
+  try {
+    try {
+      spool.disk.truncate(fd, 0);
+    } finally {
+      spool.disk.close(fd);
+    }
+  } catch (error) {
+    throw naming(error, file);
+  }
 }
 
 // Prune knows which jobs are live. With these times it keeps all else.

@@ -5,8 +5,10 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { errnoOf, messageOf } from './errors.ts';
+import { atBest, errnoOf, messageOf, naming } from './errors.ts';
+import { MAX_RUN_AT, MIN_RUN_AT } from './filename.ts';
 import { platform } from './platform.ts';
+import type { Room } from './room.ts';
 
 /** What stands at a path that a stranger may have put there; nothing but a regular file is ever read. */
 export type Inspected =
@@ -19,6 +21,9 @@ export type Inspected =
   | { kind: 'missing' };
 
 export type FileFacts = { size: number; mtimeMs: number; ctimeMs: number; ino: number; isFile: boolean; isFolder: boolean };
+
+/** `kind` as in `a file`, `a folder`, `a symbolic link`; `mode` are the permission bits; `device` is the file system. */
+export type FileDetails = { kind: string; mode: number; uid: number; gid: number; device: number; size: number; mtimeMs: number };
 
 export type Disk = typeof disk;
 
@@ -42,12 +47,10 @@ export const disk = {
   read(file: string): string | undefined {
     return missingAs(undefined, () => {
       const fd = fs.openSync(file, INSPECT_FLAGS);
-      try {
+      return closing(file, fd, () => {
         if (!fs.fstatSync(fd).isFile()) throw new Error(`read ${file}: expected a regular file`);
         return fs.readFileSync(fd, 'utf8');
-      } finally {
-        fs.closeSync(fd);
-      }
+      });
     });
   },
 
@@ -56,20 +59,17 @@ export const disk = {
     return missingAs(undefined, () => fs.readFileSync(file, 'utf8'));
   },
 
-  /** Reads a file that may be anything: no link is followed, no FIFO waited for, no more than `maxBytes` read. */
+  /** Reads a file that may be anything: what is no regular file is not opened, no link is followed, no more than `maxBytes` read. */
   inspect(file: string, maxBytes: number): Inspected {
-    let fd: number;
     try {
-      fd = fs.openSync(file, INSPECT_FLAGS);
+      const stat = fs.lstatSync(file, { throwIfNoEntry: false });
+      if (!stat) return { kind: 'missing' };
+      if (!stat.isFile()) return { kind: 'not-a-file', what: kindOf(stat) };
+      // It may have been replaced since: a FIFO is not waited for, and what was opened is looked at once more.
+      const fd = fs.openSync(file, INSPECT_FLAGS);
+      return closing(file, fd, () => readInspected(fd, maxBytes));
     } catch (error) {
-      return unopened(file, error);
-    }
-    try {
-      return readInspected(fd, maxBytes);
-    } catch (error) {
-      return unreadable(error);
-    } finally {
-      fs.closeSync(fd);
+      return unread(error);
     }
   },
 
@@ -78,7 +78,7 @@ export const disk = {
     return (
       stat && {
         size: stat.size,
-        mtimeMs: stat.mtimeMs,
+        mtimeMs: tellable(stat.mtimeMs),
         ctimeMs: stat.ctimeMs,
         ino: stat.ino,
         isFile: stat.isFile(),
@@ -87,13 +87,50 @@ export const disk = {
     );
   },
 
+  /** What stands at a path, whose it is and who may use it; a link is not followed. */
+  details(file: string): FileDetails | undefined {
+    const stat = missingAs(undefined, () => fs.lstatSync(file), ['ENOENT', 'ENOTDIR']);
+    if (!stat) return undefined;
+    const { mode, uid, gid, dev, size, mtimeMs } = stat;
+    return { kind: stat.isFile() ? 'a file' : kindOf(stat), mode: mode & 0o7777, uid, gid, device: dev, size, mtimeMs };
+  },
+
+  /** Gives a file or folder these permissions and this group. No link is followed. */
+  setAccess(file: string, mode: number, gid: number): void {
+    const fd = fs.openSync(file, INSPECT_FLAGS);
+    try {
+      const stat = fs.fstatSync(fd);
+      if (stat.gid !== gid) fs.fchownSync(fd, stat.uid, gid);
+      fs.fchmodSync(fd, mode);
+    } finally {
+      fs.closeSync(fd);
+    }
+  },
+
+  /** Writes over some bytes of a file in place; whoever appends to it meanwhile is not disturbed. */
+  writeAt(file: string, start: number, bytes: Uint8Array): void {
+    const fd = fs.openSync(file, O_RDWR | O_NOFOLLOW);
+    try {
+      for (let done = 0; done < bytes.length; ) done += fs.writeSync(fd, bytes, done, bytes.length - done, start + done);
+      fs.fdatasyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  },
+
+  /** The number by which statfs(2) names the type of the file system that a folder is on. */
+  fileSystemType(folder: string): number {
+    return fs.statfsSync(folder).type;
+  },
+
   /** The file system that a folder is on; a link is followed. */
   deviceOf(folder: string): number {
     return fs.statSync(folder).dev;
   },
 
+  /** Whether something stands at a path; a link is followed. Throws when that cannot be found out: a fault of the disk is no answer. */
   exists(file: string): boolean {
-    return fs.existsSync(file);
+    return missingAs(false, () => fs.statSync(file, { throwIfNoEntry: false }) !== undefined, NOTHING_THERE);
   },
 
   /** Moves a file or folder in one step; false when there is nothing (left) to move. */
@@ -138,18 +175,22 @@ export const disk = {
     }
   },
 
-  /** Makes a folder, and those above it, that only the owner and the group may enter; false when it is there already. */
-  makeFolder(folder: string): boolean {
+  /**
+   * Makes a folder, and those above it, that only the owner and the group may enter; false when it is there already. With `sync` their
+   * names are on the disk on return.
+   */
+  makeFolder(folder: string, sync = false): boolean {
     try {
       fs.mkdirSync(folder, { mode: 0o770 });
       fs.chmodSync(folder, 0o770); // mkdir's mode is cut by the umask
-      return true;
     } catch (error) {
       if (errnoOf(error) === 'EEXIST') return false;
       // Not mkdir's own `recursive`: where nothing may be made (/proc) it tries for ever.
-      if (errnoOf(error) !== 'ENOENT' || !disk.makeFolder(path.dirname(folder))) throw error;
-      return disk.makeFolder(folder);
+      if (errnoOf(error) !== 'ENOENT' || !disk.makeFolder(path.dirname(folder), sync)) throw error;
+      return disk.makeFolder(folder, sync);
     }
+    if (sync) syncAbove(folder);
+    return true;
   },
 
   /** Throws unless this process may list, enter and change the folder. */
@@ -160,41 +201,35 @@ export const disk = {
   /** Writes a new file; throws EEXIST rather than replace one. With `sync` its bytes are on the disk on return. */
   create(file: string, text: string | Uint8Array, sync: boolean): void {
     const fd = fs.openSync(file, 'wx', SHARED);
-    try {
+    closing(file, fd, () => {
       share(fd);
       writeAll(fd, text);
       if (sync) fs.fsyncSync(fd);
-    } finally {
-      fs.closeSync(fd);
-    }
+    });
   },
 
-  /** Writes over a file in place, for values that may be torn and come again, such as progress. */
+  /** Writes over a regular file in place, for values that may be torn and come again, such as progress. Throws for anything else. */
   overwrite(file: string, text: string): void {
-    const fd = fs.openSync(file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, SHARED);
-    try {
+    const fd = openRegular(file, O_WRONLY | O_CREAT | O_TRUNC);
+    closing(file, fd, () => {
       share(fd);
       writeAll(fd, text);
-    } finally {
-      fs.closeSync(fd);
-    }
+    });
   },
 
   /** Makes the names in a folder durable. Windows cannot, and does not need to: its journal keeps renames in order. */
   syncFolder(folder: string): void {
     if (!platform.syncsFolders) return;
     const fd = fs.openSync(folder, 'r');
-    try {
-      fs.fsyncSync(fd);
-    } finally {
-      fs.closeSync(fd);
-    }
+    closing(folder, fd, () => fs.fsyncSync(fd));
   },
 
   /** Makes many files durable, a portion at once: the kernel commits them together. */
   async syncFiles(files: string[]): Promise<void> {
     for (let start = 0; start < files.length; start += SYNC_AT_ONCE) {
-      await Promise.all(files.slice(start, start + SYNC_AT_ONCE).map(syncFile));
+      // Whoever hears that one failed may remove them: no other is still on its way then.
+      const synced = await Promise.allSettled(files.slice(start, start + SYNC_AT_ONCE).map(syncFile));
+      for (const sync of synced) if (sync.status === 'rejected') throw sync.reason;
     }
   },
 
@@ -202,17 +237,14 @@ export const disk = {
   syncFileNow(file: string): void {
     missingAs(undefined, () => {
       const fd = fs.openSync(file, O_RDWR | O_NOFOLLOW);
-      try {
-        fs.fdatasyncSync(fd);
-      } finally {
-        fs.closeSync(fd);
-      }
+      closing(file, fd, () => fs.fdatasyncSync(fd));
     });
   },
 
+  /** Opens a regular file for appending, and makes it where it is missing. Throws for anything else: what is written to a FIFO is kept nowhere. */
   openAppend(file: string): number {
-    const fd = fs.openSync(file, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, SHARED);
-    share(fd);
+    const fd = openRegular(file, O_RDWR | O_APPEND | O_CREAT);
+    keepingOpen(file, fd, () => share(fd));
     return fd;
   },
 
@@ -220,7 +252,7 @@ export const disk = {
   openRead(file: string): number | undefined {
     if (!disk.facts(file)?.isFile) return undefined;
     const fd = missingAs(undefined, () => fs.openSync(file, INSPECT_FLAGS), ['ENOENT', 'ELOOP', 'EMLINK', 'ENXIO']);
-    if (fd === undefined || fs.fstatSync(fd).isFile()) return fd;
+    if (fd === undefined || keepingOpen(file, fd, () => fs.fstatSync(fd).isFile())) return fd;
     fs.closeSync(fd);
     return undefined;
   },
@@ -264,27 +296,23 @@ export const disk = {
   readBytes(file: string, start: number, length: number): Buffer {
     const fd = disk.openRead(file);
     if (fd === undefined) return Buffer.alloc(0);
-    try {
-      return readFrom(fd, start, length);
-    } finally {
-      fs.closeSync(fd);
-    }
+    return closing(file, fd, () => readFrom(fd, start, length));
   },
 
   /**
    * The lines of a file that may be larger than memory, in portions of about 1 MiB, each with the newlines between them. The last line
-   * is left out while it has no newline: somebody may be writing it.
+   * is left out while it has no newline: somebody may be writing it. So is one that is longer than any of ours.
    */
   *lineBlocks(file: string): Generator<string> {
-    let rest: Buffer = Buffer.alloc(0);
+    let held = NOTHING_HELD;
     for (let at = 0; ; ) {
       const block = disk.readBytes(file, at, BLOCK_BYTES);
       if (block.length === 0) return;
       at += block.length;
-      const joined = Buffer.concat([rest, block]);
-      const end = joined.lastIndexOf(NEWLINE) + 1;
-      if (end > 0) yield joined.toString('utf8', 0, end);
-      rest = joined.subarray(end);
+      const end = block.lastIndexOf(NEWLINE) + 1;
+      const text = end > 0 ? endLine(held, block, end) : '';
+      if (text !== '') yield text;
+      held = hold(end > 0 ? NOTHING_HELD : held, block.subarray(end));
     }
   },
 
@@ -294,6 +322,12 @@ export const disk = {
   freeBytes(folder: string): number {
     const { bavail, bsize } = fs.statfsSync(folder);
     return bavail * bsize;
+  },
+
+  /** What is left on the disk that `folder` is on, for this process. */
+  room(folder: string): Room {
+    const { bavail, blocks, bsize, files, ffree } = fs.statfsSync(folder);
+    return { freeBytes: bavail * bsize, totalBytes: blocks * bsize, freeFiles: files > 0 ? ffree : Number.POSITIVE_INFINITY };
   },
 
   setTimes(file: string, ms: number): void {
@@ -306,11 +340,42 @@ const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CREAT, O_TRUNC, O_NOFOLLOW = 0, 
 const INSPECT_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 /** Files are for the owner and the group, whatever the umask: the folders of the spool decide who comes near. */
 const SHARED = 0o660;
+/** What says for certain that nothing of use stands at a path. */
+const NOTHING_THERE = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'];
 const BLOCK_BYTES = 1_048_576;
 const NEWLINE = 0x0a;
+/** The longest line of ours is that of a job with all its history, and its result. */
+const MAX_LINE_BYTES = 64 * 1_048_576;
 /** So many files are open at once for a sync: descriptors may be scarce, and more gain nothing. */
 const SYNC_AT_ONCE = 64;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** The beginning of a line whose end has not been read; of one that is too long, nothing. */
+type Held = { parts: readonly Buffer[]; bytes: number };
+
+const NOTHING_HELD: Held = { parts: [], bytes: 0 };
+
+// Joined once, when the line ends: joined at each block, a line of a gigabyte would be copied a thousand times.
+function hold({ parts, bytes }: Held, more: Buffer): Held {
+  const total = bytes + more.length;
+  return { parts: total > MAX_LINE_BYTES ? [] : [...parts, more], bytes: total };
+}
+
+function endLine({ parts, bytes }: Held, block: Buffer, end: number): string {
+  if (bytes > MAX_LINE_BYTES) return block.toString('utf8', block.indexOf(NEWLINE) + 1, end);
+  return Buffer.concat([...parts, block.subarray(0, end)]).toString('utf8');
+}
+
+// Somebody may have set a time that no date can hold, and no text of ours tell.
+const tellable = (ms: number): number => Math.min(Math.max(ms, MIN_RUN_AT), MAX_RUN_AT);
+
+// No link is followed, and no FIFO waited for.
+function openRegular(file: string, flags: number): number {
+  const fd = fs.openSync(file, flags | O_NOFOLLOW | O_NONBLOCK, SHARED);
+  if (keepingOpen(file, fd, () => fs.fstatSync(fd).isFile())) return fd;
+  fs.closeSync(fd);
+  throw new Error(`write ${file}: expected a regular file`);
+}
 
 // The umask cut the mode that the file was made with. The file of another owner has its mode already.
 function share(fd: number): void {
@@ -321,9 +386,43 @@ function share(fd: number): void {
   }
 }
 
+// A folder that we may make others in, but not read, cannot be synced.
+function syncAbove(folder: string): void {
+  try {
+    disk.syncFolder(path.dirname(folder));
+  } catch (error) {
+    if (errnoOf(error) !== 'EACCES') throw error;
+  }
+}
+
 async function syncFile(file: string): Promise<void> {
   const handle = await fs.promises.open(file, 'r+');
-  await handle.sync().finally(() => handle.close());
+  try {
+    await handle.sync().finally(() => handle.close());
+  } catch (error) {
+    throw naming(error, file);
+  }
+}
+
+/** Does something with an open file and closes it. */
+function closing<T>(file: string, fd: number, act: () => T): T {
+  const value = keepingOpen(file, fd, act);
+  try {
+    fs.closeSync(fd);
+    return value;
+  } catch (error) {
+    throw naming(error, file);
+  }
+}
+
+// What fails closes it: nobody else would. Should that fail too, the first error is the one to hear of.
+function keepingOpen<T>(file: string, fd: number, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    atBest(() => fs.closeSync(fd));
+    throw naming(error, file);
+  }
 }
 
 function missingAs<T>(answer: T, act: () => T, missing: readonly string[] = ['ENOENT']): T {
@@ -335,19 +434,18 @@ function missingAs<T>(answer: T, act: () => T, missing: readonly string[] = ['EN
   }
 }
 
-function unopened(file: string, error: unknown): Inspected {
-  const code = errnoOf(error);
+function unread(error: unknown): Inspected {
+  const code = errnoOf(error) ?? '';
   if (code === 'ENOENT') return { kind: 'missing' };
   if (code === 'ELOOP' || code === 'EMLINK') return { kind: 'not-a-file', what: 'a symbolic link' };
-  const stat = fs.lstatSync(file, { throwIfNoEntry: false });
-  if (!stat) return { kind: 'missing' };
-  return stat.isFile() ? unreadable(error) : { kind: 'not-a-file', what: kindOf(stat) };
+  return { kind: 'unreadable', reason: messageOf(error), isDenied: code === 'EACCES' || code === 'EPERM' };
 }
 
 function readInspected(fd: number, maxBytes: number): Inspected {
   const stat = fs.fstatSync(fd);
   if (!stat.isFile()) return { kind: 'not-a-file', what: kindOf(stat) };
-  const { size, mtimeMs } = stat;
+  const { size } = stat;
+  const mtimeMs = tellable(stat.mtimeMs);
   if (size > maxBytes) return { kind: 'too-large', size, mtimeMs };
   // One byte more than the size shows a file that is growing under our hands.
   const bytes = readFrom(fd, 0, Math.min(size + 1, maxBytes + 1));
@@ -357,10 +455,6 @@ function readInspected(fd: number, maxBytes: number): Inspected {
   } catch {
     return { kind: 'not-utf8', size, mtimeMs };
   }
-}
-
-function unreadable(error: unknown): Inspected {
-  return { kind: 'unreadable', reason: messageOf(error), isDenied: ['EACCES', 'EPERM'].includes(errnoOf(error) ?? '') };
 }
 
 function kindOf(stat: fs.Stats): string {

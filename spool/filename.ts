@@ -1,3 +1,5 @@
+import { visible } from './visible.ts';
+
 /**
  * The names of files in the spool. A name alone says priority, run-at and id, so that a backlog of a million
  * jobs is listed, ordered and started without opening a file.
@@ -61,6 +63,9 @@ export function parseJobName(fileName: string): JobName | undefined {
   return typeof runAt === 'number' ? { priority: Number(match[1]), runAt, id: match[3] as string } : undefined;
 }
 
+/** The job's name in that of a file in a slot: the text of a job on its way to another folder is `.failed=<name>`. */
+export const jobNameIn = (fileName: string): string => fileName.replace(/^\.[a-z]+=/, '');
+
 /**
  * Reads the name of a file that a producer dropped. Names that begin like the grammar and break it are invalid; any
  * other `*.json` is a request with the defaults, and its stem is the id where it can be one.
@@ -75,17 +80,20 @@ export function parseRequestName(fileName: string): RequestName {
   }
   const [, digits = '', when = '', id] = match;
   const priority = Number(digits);
-  if (!/^([1-9]|10)$/.test(digits)) return invalid(`priority: expected 1 to ${MAX_PRIORITY}, got "${digits}"`);
+  if (!/^([1-9]|10)$/.test(digits)) return invalid(`priority: expected 1 to ${MAX_PRIORITY}, got ${quoted(digits)}`);
   const runAt = parseRunAt(when);
   if (runAt === undefined) {
     return invalid(
-      `run-at: expected now, a UTC time such as 20261122T101500Z, or epoch seconds (10 digits) or milliseconds (13), got "${when}"`,
+      `run-at: expected now, a UTC time such as 20261122T101500Z, or epoch seconds (10 digits) or milliseconds (13), got ${quoted(when)}`,
     );
   }
-  if (id === undefined || !isId(id)) return invalid(`id: ${ID_RULE}; got ${id === undefined ? 'none' : `"${id}"`}`);
+  if (id === undefined || !isId(id)) return invalid(`id: ${ID_RULE}; got ${id === undefined ? 'none' : quoted(id)}`);
   return { kind: 'request', priority, runAt, id };
 }
 
 function invalid(what: string): RequestName {
   return { kind: 'invalid', reason: `the file name begins like p<priority>-<run-at>-<id>.json and breaks it: ${what}` };
 }
+
+// A file's name may hold anything but a slash, and at most 255 bytes of it.
+const quoted = (text: string): string => `"${visible(text, 255)}"`;

@@ -21,8 +21,12 @@ export type End =
   /** The allow-list does not let it run. */
   | { kind: 'refused'; reason: string };
 
-/** Where and when an attempt ran. Times in milliseconds since the epoch. */
-export type AttemptSpan = { startedAt: number; finishedAt: number; runner: string };
+/** Where and when an attempt ran. Times in milliseconds since the epoch; `ranMs` by a clock that nobody sets, where it is known. */
+export type AttemptSpan = { startedAt: number; finishedAt: number; runner: string; ranMs?: number };
+
+/** How long an attempt took, in milliseconds. */
+export const durationOf = ({ startedAt, finishedAt, ranMs }: AttemptSpan): number =>
+  Math.round(ranMs ?? Math.max(0, finishedAt - startedAt));
 
 /** A job of the canonical name `name`; throws when the name is not canonical, which is our own mistake. */
 export function jobOf(name: string, request: Request): Job {

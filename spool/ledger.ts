@@ -4,7 +4,9 @@
  * rescue only unlinks it. Syncs and unlinks are grouped: with `durability: full` one sync covers all lines since the last.
  */
 import type { Attempt } from './attempt.ts';
-import { type AttemptSpan, attemptNumber, attemptOf, type Job } from './job.ts';
+import { atBest, naming } from './errors.ts';
+import { type AttemptSpan, attemptNumber, attemptOf, durationOf, type Job } from './job.ts';
+import { reject } from './reject.ts';
 import { type Spool, syncNames } from './spool.ts';
 
 /** A line of the ledger. Times in ISO 8601 UTC. */
@@ -36,7 +38,7 @@ export function ledgerLine(job: Job, span: AttemptSpan, acceptedAt: string, resu
     acceptedAt: request.acceptedAt ?? acceptedAt,
     startedAt: attempt.startedAt,
     finishedAt: attempt.finishedAt,
-    durationMs: span.finishedAt - span.startedAt,
+    durationMs: durationOf(span),
     attempts: [...(request.attempts ?? []), attempt],
     ...(result === undefined ? {} : { result }),
   };
@@ -45,13 +47,18 @@ export function ledgerLine(job: Job, span: AttemptSpan, acceptedAt: string, resu
 /** The largest number of finished jobs whose files wait for one sync. */
 const GROUP = 64;
 
+/** `isTorn`: after `size` bytes there may be a part of a line. */
+type OpenLedger = { day: string; path: string; fd: number; size: number; isTorn: boolean };
+
 /** The ledger of one slot, open for appending. Used by one thread. */
 export class Ledger {
   readonly #spool: Spool;
   readonly #slot: string;
-  #file: { day: string; fd: number } | undefined;
+  #file: OpenLedger | undefined;
   #written: string[] = [];
   #committing: Promise<void> | undefined;
+  /** Of days that are over; a sync may still be on its way to them. */
+  readonly #outdated: number[] = [];
 
   constructor(spool: Spool, slot: string) {
     this.#spool = spool;
@@ -65,7 +72,16 @@ export class Ledger {
 
   /** Records that the job in the file `name` of this slot completed. From here on it is never run again. */
   append(line: LedgerLine, name: string): void {
-    this.#spool.disk.append(this.#open(line.finishedAt.slice(0, 10)), `${JSON.stringify(line)}\n`);
+    const { disk } = this.#spool;
+    const file = this.#open(line.finishedAt.slice(0, 10));
+    named(file, () => {
+      // A disk that became full may have taken the beginning of a line: the next must not be glued to it.
+      if (file.isTorn) disk.truncate(file.fd, file.size);
+      file.size = disk.sizeOf(file.fd);
+      file.isTorn = true;
+      disk.append(file.fd, `${JSON.stringify(line)}\n`);
+      file.isTorn = false;
+    });
     this.#written.push(name);
   }
 
@@ -76,13 +92,16 @@ export class Ledger {
   commit(): Promise<void> {
     this.#committing ??= this.#commitGroups().finally(() => {
       this.#committing = undefined;
+      for (const fd of this.#outdated.splice(0)) this.#spool.disk.close(fd);
     });
     return this.#committing;
   }
 
   close(): void {
-    if (this.#file) this.#spool.disk.close(this.#file.fd);
+    const file = this.#file;
+    // First: a descriptor that could not be closed well is closed all the same, and its number may be another file's.
     this.#file = undefined;
+    if (file) named(file, () => this.#spool.disk.close(file.fd));
   }
 
   async #commitGroups(): Promise<void> {
@@ -90,38 +109,73 @@ export class Ledger {
     while (this.#written.length > 0) {
       const names = this.#written;
       this.#written = [];
-      if (durability === 'full' && this.#file) await disk.sync(this.#file.fd);
+      const file = this.#file;
+      if (durability === 'full' && file) await disk.sync(file.fd).catch((error) => Promise.reject(naming(error, file.path)));
       for (const name of names) disk.remove(this.#spool.claimed(this.#slot, name));
     }
   }
 
-  #open(day: string): number {
-    if (this.#file?.day === day) return this.#file.fd;
+  #open(day: string): OpenLedger {
+    if (this.#file?.day === day) return this.#file;
     const { disk } = this.#spool;
-    if (this.#file) {
+    const old = this.#file;
+    if (old) {
       // The lines of the old day are synced with it: the next group syncs only the new file.
-      if (this.#spool.durability === 'full') disk.syncNow(this.#file.fd);
-      disk.close(this.#file.fd);
+      if (this.#spool.durability === 'full') named(old, () => disk.syncNow(old.fd));
+      if (this.#committing) {
+        // Its last sync may still be on its way.
+        this.#outdated.push(old.fd);
+        this.#file = undefined;
+      } else this.close();
     }
-    const isNewDay = disk.makeFolder(this.#spool.ledgerDay(day));
-    const fd = disk.openAppend(this.#spool.ledger(day, this.#slot));
-    endTornLine(this.#spool, fd);
-    syncNames(this.#spool, this.#spool.ledgerDay(day));
-    if (isNewDay) syncNames(this.#spool, this.#spool.completed);
-    this.#file = { day, fd };
-    return fd;
+    clearStrangers(this.#spool, day, this.#slot);
+    disk.makeFolder(this.#spool.ledgerDay(day));
+    // Whoever made the folder may have failed before its name was safe.
+    syncNames(this.#spool, this.#spool.completed);
+    const path = this.#spool.ledger(day, this.#slot);
+    const file = { day, path, fd: disk.openAppend(path), size: 0, isTorn: false };
+    try {
+      named(file, () => endTornLine(this.#spool, file.fd));
+      syncNames(this.#spool, this.#spool.ledgerDay(day));
+    } catch (error) {
+      atBest(() => disk.close(file.fd));
+      throw error;
+    }
+    this.#file = file;
+    return file;
   }
 }
 
-// A process of the same name may have died in the middle of a line (a container that restarts has the same pids).
-function endTornLine({ disk }: Spool, fd: number): void {
-  const size = disk.sizeOf(fd);
-  if (size > 0 && disk.readFrom(fd, size - 1, 1).toString() !== '\n') disk.append(fd, '\n');
+// What fails with the open file says which one it is.
+function named<T>({ path }: OpenLedger, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw naming(error, path);
+  }
 }
 
-/** The days that have a ledger, newest first. */
+// A link, a FIFO or a folder that stands where a ledger is to be: a line written there would be kept elsewhere, or nowhere.
+function clearStrangers(spool: Spool, day: string, slot: string): void {
+  const { disk } = spool;
+  const [folder, file] = [spool.ledgerDay(day), spool.ledger(day, slot)];
+  const reason = 'it stood in the place of a ledger';
+  if (disk.facts(folder)?.isFolder === false) reject(spool, folder, day, { reason });
+  if (disk.facts(file)?.isFile === false) reject(spool, file, `${slot}.ndjson`, { reason });
+}
+
+// A process of the same name may have died in the middle of a line (a container that restarts has the same pids). Of that line only the newline
+// may be missing: it must not become a record now, for its job was run again.
+function endTornLine({ disk }: Spool, fd: number): void {
+  const size = disk.sizeOf(fd);
+  if (size > 0 && disk.readFrom(fd, size - 1, 1).toString() !== '\n') disk.append(fd, TORN);
+}
+
+const TORN = ' (torn)\n';
+
+/** The days that have a ledger, newest first. No link is followed: what it leads to is not ours to read, and still less to prune. */
 export function ledgerDays(spool: Spool): string[] {
-  const isDay = (name: string) => /^\d{4}-\d{2}-\d{2}$/.test(name);
+  const isDay = (name: string) => /^\d{4}-\d{2}-\d{2}$/.test(name) && spool.disk.facts(spool.ledgerDay(name))?.isFolder === true;
   return spool.disk.names(spool.completed).filter(isDay).sort().reverse();
 }
 
@@ -156,8 +210,8 @@ export function recordedIn(spool: Spool, leftovers: Leftover[], slot?: string): 
   const recorded = new Set<Leftover>();
   if (leftovers.length === 0) return recorded;
   const byId = new Map(leftovers.map((leftover) => [leftover.job.id, leftover]));
-  // Not since the claim: a chown of the whole spool, say, makes that look later than it was.
-  for (const file of ledgersSince(spool, Math.min(...leftovers.map(({ writtenAt }) => writtenAt)), slot)) {
+  // The claim may look later than it was (a chown of the whole spool, say), and so may the request (its time is its producer's word).
+  for (const file of ledgersSince(spool, Math.min(...leftovers.flatMap(({ writtenAt, claimedAt }) => [writtenAt, claimedAt])), slot)) {
     const found = recordsIn(spool, file, byId);
     if (found.length > 0 && spool.durability === 'full') spool.disk.syncFileNow(file);
     for (const leftover of found) recorded.add(leftover);
@@ -196,8 +250,19 @@ function ledgersSince(spool: Spool, ms: number, only: string | undefined): strin
     .filter((file) => (spool.disk.facts(file)?.mtimeMs ?? 0) >= ms - CLOCK_SLACK_MS);
 }
 
-// Every line begins with its id, so that most need not be parsed.
-const idOfLine = (line: string): string => line.slice(LINE_START.length, line.indexOf('"', LINE_START.length));
+/** The ledger files that were written to in the last minutes before the newest one was. */
+export function recentLedgers(spool: Spool): string[] {
+  const files = ledgerDays(spool).flatMap((day) => ledgerSlots(spool, day).map((slot) => spool.ledger(day, slot)));
+  const timed = files.map((file) => ({ file, mtimeMs: spool.disk.facts(file)?.mtimeMs ?? 0 }));
+  const newest = timed.reduce((latest, { mtimeMs }) => Math.max(latest, mtimeMs), 0);
+  return timed.filter(({ mtimeMs }) => mtimeMs >= newest - RECENT_MS).map(({ file }) => file);
+}
+
+/** Longer than any disk keeps what it was given to itself. */
+const RECENT_MS = 600_000;
+
+/** The id of a line: every line begins with it, so that most need not be parsed. */
+export const idOfLine = (line: string): string => line.slice(LINE_START.length, line.indexOf('"', LINE_START.length));
 const LINE_START = '{"id":"';
 
 function isRecordOf(line: LedgerLine | undefined, { job, writtenAt }: Leftover): boolean {

@@ -28,7 +28,17 @@ export class Liveness {
   of(slot: string, clock: number): Life {
     const holder = holderOfSlot(this.#spool, slot);
     if (holder && this.isHere(holder)) return this.#runs(holder) ? 'alive' : 'dead';
-    return this.#isSilent(slot, clock) ? 'lost' : 'alive';
+    return this.isSilent(slot, clock) ? 'lost' : 'alive';
+  }
+
+  /** Whether the heartbeat has not moved for the stale time, while we watched. A holder on this machine may live all the same. */
+  isSilent(slot: string, clock: number): boolean {
+    const { disk } = this.#spool;
+    const mtimeMs = (disk.facts(this.#spool.lock(slot)) ?? disk.facts(this.#spool.holder(slot)))?.mtimeMs ?? 0;
+    const beat = this.#beats.get(slot);
+    if (beat?.mtimeMs === mtimeMs) return clock - beat.since > this.#staleMs;
+    this.#beats.set(slot, { mtimeMs, since: clock });
+    return false;
   }
 
   /** Forgets slots that are gone. */
@@ -39,7 +49,10 @@ export class Liveness {
 
   /** Whether a holder's pid means something here: it was taken on this machine, in this boot and pid namespace. */
   isHere(holder: Holder): boolean {
-    return holder.host === hostName() && holder.bootId === this.#platform.bootId() && holder.pidNamespace === this.#platform.pidNamespace();
+    const { namesBoots, bootId, pidNamespace } = this.#platform;
+    // Two containers that see no /proc both call their namespace nothing: that is no sign of being the same one.
+    if (namesBoots && (holder.bootId === '' || holder.pidNamespace === '')) return false;
+    return holder.host === hostName() && holder.bootId === bootId() && holder.pidNamespace === pidNamespace();
   }
 
   #runs(holder: Holder): boolean {
@@ -50,14 +63,5 @@ export class Liveness {
       // Not to know is no proof.
       return true;
     }
-  }
-
-  #isSilent(slot: string, clock: number): boolean {
-    const { disk } = this.#spool;
-    const mtimeMs = (disk.facts(this.#spool.lock(slot)) ?? disk.facts(this.#spool.holder(slot)))?.mtimeMs ?? 0;
-    const beat = this.#beats.get(slot);
-    if (beat?.mtimeMs === mtimeMs) return clock - beat.since > this.#staleMs;
-    this.#beats.set(slot, { mtimeMs, since: clock });
-    return false;
   }
 }

@@ -8,6 +8,9 @@ import { errnoOf } from './errors.ts';
 
 export type Signal = 'SIGTERM' | 'SIGKILL';
 
+/** A process as its system lists it. `start` as `processStart` gives it. */
+export type ProcessFacts = { pid: number; parent: number; group: number; session: number; start: string };
+
 /** The system calls behind a platform; tests give their own. */
 export type SystemCalls = {
   readFile(file: string): string;
@@ -37,6 +40,9 @@ export function platformFor(name: NodeJS.Platform, calls: SystemCalls = systemCa
       return isWindows ? startFromWindows(calls, pid) : startFromPs(calls, pid);
     },
 
+    /** Whether `bootId` and `pidNamespace` mean something here. Where they are empty all the same, it is not known what they are. */
+    namesBoots: isLinux,
+
     /** Names this boot of the machine, so that a pid from before a restart is not mistaken for a living process. */
     bootId(): string {
       return isLinux ? orElse('', () => calls.readFile('/proc/sys/kernel/random/boot_id').trim()) : '';
@@ -44,7 +50,7 @@ export function platformFor(name: NodeJS.Platform, calls: SystemCalls = systemCa
 
     /** Names the pid namespace: two containers on one machine may both have a pid 7. */
     pidNamespace(): string {
-      return isLinux ? orElse('', () => calls.readLink('/proc/self/ns/pid')) : '';
+      return isLinux && seesOwnProcesses(calls) ? orElse('', () => calls.readLink('/proc/self/ns/pid')) : '';
     },
 
     /** The memory that a process has in use (its resident set), in bytes. Linux only, and only in our own pid namespace; undefined elsewhere. */
@@ -62,20 +68,28 @@ export function platformFor(name: NodeJS.Platform, calls: SystemCalls = systemCa
       return isWindows ? killWindowsTree(calls, pid, signal) : signalGroup(calls, pid, signal);
     },
 
-    /** Whether `processesWith` finds anything on this system. */
+    /** Whether `processes` lists any on this system. */
     findsStragglers: isLinux,
 
-    /**
-     * Processes whose environment says `name=value`: descendants that left their process group keep it. Linux only,
-     * and only processes of our own user; elsewhere none are found.
-     */
-    processesWith(variable: string, value: string): number[] {
-      return isLinux ? pidsByEnvironment(calls, `${variable}=${value}`) : [];
+    /** All processes but the dead that nobody has reaped. Linux only; elsewhere none are listed. */
+    processes(): ProcessFacts[] {
+      return isLinux && seesOwnProcesses(calls) ? pidsIn(calls).flatMap((pid) => factsFromProc(calls, pid) ?? []) : [];
+    },
+
+    /** Whether a process was started with all of these variables in its environment: what it starts inherits them. Only of our own user. */
+    hasEnvironment(pid: number, variables: Readonly<Record<string, string>>): boolean {
+      const environment = isLinux ? orElse('', () => `\0${calls.readFile(`/proc/${pid}/environ`)}`) : '';
+      return environment !== '' && Object.entries(variables).every(([name, value]) => environment.includes(`\0${name}=${value}\0`));
     },
 
     /** Whether any process of the tree that `signalTree` reaches is left. Zombies that nobody reaped count. */
     treeExists(pid: number): boolean {
       return isWindows ? startFromWindows(calls, pid) !== undefined : sent(() => calls.kill(-pid, 0));
+    },
+
+    /** Lets a process and its group go on where somebody has stopped them (SIGSTOP); nothing happens to those that run. */
+    wakeTree(pid: number): boolean {
+      return !isWindows && sent(() => calls.kill(-pid, 'SIGCONT'));
     },
 
     /** Signals one process; false when it is gone. */
@@ -95,12 +109,30 @@ const systemCalls: SystemCalls = {
 
 export const platform = platformFor(process.platform);
 
-// Field 22 of /proc/<pid>/stat, in clock ticks since boot (proc(5)). The second field, the command's name, may hold
-// spaces and parentheses, so counting begins after the last ")".
-function startFromProc(calls: SystemCalls, pid: number): string | undefined {
-  const stat = readOfProcess(calls, pid, () => calls.readFile(`/proc/${pid}/stat`));
-  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields?.[0] === 'Z' || fields?.[0] === 'X' ? undefined : fields?.[19];
+// A container that was given no /proc of its own sees another one's: the numbers in it are of other processes than ours.
+function seesOwnProcesses(calls: SystemCalls): boolean {
+  return orElse(true, () => calls.readLink('/proc/self') === String(process.pid));
+}
+
+const startFromProc = (calls: SystemCalls, pid: number): string | undefined =>
+  parseStat(
+    pid,
+    readOfProcess(calls, pid, () => calls.readFile(`/proc/${pid}/stat`)),
+  )?.start;
+
+const factsFromProc = (calls: SystemCalls, pid: number): ProcessFacts | undefined =>
+  parseStat(
+    pid,
+    orElse(undefined, () => calls.readFile(`/proc/${pid}/stat`)),
+  );
+
+// Fields 3, 4, 5, 6 and 22 of /proc/<pid>/stat, the last in clock ticks since boot (proc(5)). The second field, the command's name, may
+// hold spaces and parentheses, so counting begins after the last ")". Zombies count as gone.
+function parseStat(pid: number, stat: string | undefined): ProcessFacts | undefined {
+  const [state, parent, group, session, ...rest] = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
+  const start = rest[15];
+  if (state === 'Z' || state === 'X' || start === undefined) return undefined;
+  return { pid, parent: Number(parent), group: Number(group), session: Number(session), start };
 }
 
 function startFromPs(calls: SystemCalls, pid: number): string | undefined {
@@ -145,10 +177,9 @@ function killWindowsTree(calls: SystemCalls, pid: number, signal: Signal): boole
   });
 }
 
-function pidsByEnvironment(calls: SystemCalls, entry: string): number[] {
+function pidsIn(calls: SystemCalls): number[] {
   return orElse([], () => calls.readFolder('/proc'))
     .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => orElse(false, () => `\0${calls.readFile(`/proc/${pid}/environ`)}`.includes(`\0${entry}\0`)))
     .map(Number);
 }
 

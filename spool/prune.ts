@@ -30,10 +30,11 @@ function pruneLedger(spool: Spool, before: number): number {
   const lastKept = dayOf(before);
   const old = ledgerDays(spool).filter((day) => day < lastKept);
   for (const day of old) {
-    for (const name of spool.disk.names(spool.ledgerDay(day))) spool.disk.remove(`${spool.ledgerDay(day)}/${name}`);
-    spool.disk.removeFolder(spool.ledgerDay(day));
+    const files = spool.disk.names(spool.ledgerDay(day)).map((name) => `${spool.ledgerDay(day)}/${name}`);
+    // A folder in it is a stranger's, and keeps the day.
+    for (const file of files) if (!spool.disk.facts(file)?.isFolder) spool.disk.remove(file);
   }
-  return old.length;
+  return old.filter((day) => spool.disk.removeFolder(spool.ledgerDay(day))).length;
 }
 
 function pruneFolder(spool: Spool, folder: string, before: number): number {

@@ -3,7 +3,7 @@ import type { Attempt, ErrorRecord } from './attempt.ts';
 import { readJob } from './claim.ts';
 import type { FileFacts } from './disk.ts';
 import type { Duration } from './duration.ts';
-import { type JobName, parseJobName, parseRequestName } from './filename.ts';
+import { type JobName, jobNameIn, parseJobName, parseRequestName } from './filename.ts';
 import { REASON_ENDING } from './layout.ts';
 import { claimedNames, slots } from './lease.ts';
 import { type LedgerLine, ledgerDays, ledgerSlots, lineStart, linesOf, parseLine } from './ledger.ts';
@@ -56,12 +56,10 @@ export type JobStatus = {
   cancelRequestedAt?: string;
 };
 
-/** Folders that hold one file per job, in the order in which jobs move: one that moves while we look is not missed. */
-const FOLDERS = ['incoming', 'pending', 'retrying'] as const;
-
 /**
  * What the spool says of a job; undefined for an id it does not know. An id may be used again: a live job counts before one that is
- * over, the one that ended last before earlier ones, and a request that was rejected (a duplicate, say) last.
+ * over, the one that ended last before earlier ones, and a request that was rejected (a duplicate, say) last. A second request of a
+ * live id, not yet accepted, does not hide the job.
  */
 export function jobStatus(spool: Spool, id: string, now = Date.now()): JobStatus | undefined {
   // A job may move on between finding and reading it: then it is found again where it went.
@@ -73,9 +71,9 @@ export function jobStatus(spool: Spool, id: string, now = Date.now()): JobStatus
   return undefined;
 }
 
-/** Where a live, failed, cancelled or rejected job is; undefined when no file is its. */
+/** Where a live job is, else the failed or cancelled one that ended last, else the one rejected last; undefined when no file is the id's. */
 export function locate(spool: Spool, id: string, now = Date.now()): Place | undefined {
-  return locateLive(spool, id, now) ?? locateIn(spool, ['failed', 'cancelled'], id, now) ?? locateIn(spool, ['rejected'], id, now);
+  return locateLive(spool, id, now) ?? lastToEnd(spool, ['failed', 'cancelled'], id, now) ?? lastToEnd(spool, ['rejected'], id, now);
 }
 
 /** Whether a job of this id waits or runs, by the files. Reads all names: for suspects, not for every job. */
@@ -174,32 +172,48 @@ const FOLDERS_OF = {
 } as const satisfies Record<State, readonly Folder[]>;
 
 /** A folder that holds a file per job. */
-export type Folder = (typeof FOLDERS)[number] | 'failed' | 'cancelled' | 'rejected';
+export type Folder = 'incoming' | 'pending' | 'retrying' | 'failed' | 'cancelled' | 'rejected';
 
+// The folders are looked at in the order in which jobs move: one that moves meanwhile is not missed.
 function locateLive(spool: Spool, id: string, now: number): Place | undefined {
-  for (const folder of FOLDERS) {
-    const found = spool.disk.names(spool[folder]).find((name) => idIn(folder, name) === id);
-    if (found) return placeOf(spool, folder, found, now);
-  }
-  return runningPlaces(spool).find(({ name }) => parseJobName(name)?.id === id);
+  const request = locateWaiting(spool, 'incoming', id, now);
+  return (
+    locateWaiting(spool, 'pending', id, now) ??
+    locateWaiting(spool, 'retrying', id, now) ??
+    runningPlaces(spool).find(({ name }) => parseJobName(name)?.id === id) ??
+    request
+  );
 }
 
-function locateIn(spool: Spool, folders: readonly Folder[], id: string, now: number): Place | undefined {
-  for (const folder of folders) {
-    const names = spool.disk.names(spool[folder]).filter((name) => !name.endsWith(REASON_ENDING) && idIn(folder, name) === id);
-    const latest = names.sort().at(-1);
-    if (latest) return placeOf(spool, folder, latest, now);
-  }
-  return undefined;
+function locateWaiting(spool: Spool, folder: 'incoming' | 'pending' | 'retrying', id: string, now: number): Place | undefined {
+  const found = spool.disk.names(spool[folder]).find((name) => idIn(folder, name) === id);
+  return found === undefined ? undefined : placeOf(spool, folder, found, now);
+}
+
+function lastToEnd(spool: Spool, folders: readonly Folder[], id: string, now: number): Place | undefined {
+  const isIts = (folder: Folder, name: string) => isJobIn(folder, name) && idIn(folder, name) === id;
+  const places = folders.flatMap((folder) => {
+    const names = spool.disk.names(spool[folder]).filter((name) => isIts(folder, name));
+    return names.map((name) => placeOf(spool, folder, name, now));
+  });
+  return lastEnded(spool, places, now);
+}
+
+// Only where there are several are files read.
+function lastEnded(spool: Spool, places: readonly Place[], now: number): Place | undefined {
+  if (places.length < 2) return places[0];
+  const ended = places.map((place) => ({ place, at: statusAt(spool, place, now)?.finishedAt ?? '' }));
+  return ended.sort((a, b) => (a.at === b.at ? (a.place.name < b.place.name ? -1 : 1) : a.at < b.at ? -1 : 1)).at(-1)?.place;
 }
 
 function endedStatus(spool: Spool, id: string, now: number): JobStatus | undefined {
-  const places = (['failed', 'cancelled'] as const).flatMap((folder) => locateIn(spool, [folder], id, now) ?? []);
+  const place = lastToEnd(spool, ['failed', 'cancelled'], id, now);
+  const status = place && statusAt(spool, place, now);
   const line = findCompleted(spool, id);
-  const ended = [...places.flatMap((place) => statusAt(spool, place, now) ?? []), ...(line ? [statusOfLine(line)] : [])];
+  const ended = [...(status ? [status] : []), ...(line ? [statusOfLine(line)] : [])];
   const last = ended.sort((a, b) => ((a.finishedAt ?? '') < (b.finishedAt ?? '') ? 1 : -1))[0];
   if (last) return last;
-  const rejected = locateIn(spool, ['rejected'], id, now);
+  const rejected = lastToEnd(spool, ['rejected'], id, now);
   return rejected && statusAt(spool, rejected, now);
 }
 
@@ -212,15 +226,23 @@ function lastLine(spool: Spool, file: string, start: string): LedgerLine | undef
   return last;
 }
 
-/** Where the jobs are that run now. */
+/** Where the jobs are that run now, and those whose runner died while it settled them: they are on their way until the slot is rescued. */
 export function runningPlaces(spool: Spool): Place[] {
-  return slots(spool).flatMap((slot) =>
-    spool.disk
-      .names(spool.slot(slot))
-      .filter((name) => parseJobName(name))
-      .map((name) => ({ state: 'running' as const, name, slot, file: spool.claimed(slot, name) })),
-  );
+  return slots(spool).flatMap((slot) => {
+    const files = spool.disk.names(spool.slot(slot));
+    const names = files.filter((name) => parseJobName(name));
+    const bound = files.flatMap((file) => boundFile(file) ?? []).filter(({ name }) => !names.some((other) => isSameId(other, name)));
+    const all = [...names.map((name) => ({ file: name, name })), ...bound];
+    return all.map(({ file, name }) => ({ state: 'running' as const, name, slot, file: spool.claimed(slot, file) }));
+  });
 }
+
+function boundFile(file: string): { file: string; name: string } | undefined {
+  const name = jobNameIn(file);
+  return name === file || !parseJobName(name) ? undefined : { file, name };
+}
+
+const isSameId = (one: string, other: string): boolean => parseJobName(one)?.id === parseJobName(other)?.id;
 
 /** The place of a job's file, by its name alone. */
 export function placeOf(spool: Spool, folder: Folder, name: string, now: number): Place {

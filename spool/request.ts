@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Attempt } from './attempt.ts';
 import { durationMs } from './duration.ts';
 import { isSecretKey } from './mask.ts';
+import { visible } from './visible.ts';
 
 /** The largest body of a request, in bytes. */
 export const MAX_BODY_BYTES = 1_048_576;
@@ -9,6 +10,8 @@ export const MAX_BODY_BYTES = 1_048_576;
 export const MAX_FILE_BYTES = 16 * 1_048_576;
 /** How deeply arrays and objects may be nested in a body. */
 export const MAX_DEPTH = 200;
+/** How many attempts a job's file may tell of. */
+const MAX_ATTEMPTS = 100_000;
 
 const Duration = z
   .union([z.number().nonnegative(), z.string().regex(/^\s*\d+(\.\d+)?(ms|s|m|h|d)?\s*$/)])
@@ -53,12 +56,17 @@ export type RequestPolicy = z.infer<typeof RequestPolicy>;
 /** What became of a body: a request, or a sentence that says why not. `unfinished` text may still be being written. */
 export type ParsedRequest = { ok: true; request: Request } | { ok: false; unfinished: boolean; reason: string };
 
-/** Reads a request's body. Nothing in it is trusted: any text gives a request or a reason, never an exception. */
+/** Reads a request's body. Nothing in it is trusted: any text gives a request or a reason, soon, and never an exception. */
 export function parseRequest(text: string): ParsedRequest {
+  // The last line may be ended.
+  const bytes = Buffer.byteLength(text) - (text.endsWith('\n') ? 1 : 0);
+  if (bytes > MAX_BODY_BYTES && !MARKS_OF_HISTORY.some((mark) => text.includes(mark))) return tooLarge(bytes);
+  if (depthExceeds(text, MAX_DEPTH)) return refuse(`the body is nested more than ${MAX_DEPTH} levels deep`);
   const json = parseJson(text);
   if ('reason' in json) return { ok: false, unfinished: true, reason: json.reason };
-  if (depthExceeds(text, MAX_DEPTH)) {
-    return { ok: false, unfinished: false, reason: `the body is nested more than ${MAX_DEPTH} levels deep` };
+  if (bytes > MAX_BODY_BYTES) {
+    const { size, limit } = measure(json.value);
+    if (size > limit) return tooLarge(size);
   }
   return checkRequest(json.value);
 }
@@ -66,19 +74,50 @@ export function parseRequest(text: string): ParsedRequest {
 /** Checks a value that is already parsed, as `parseRequest` does. */
 export function checkRequest(value: unknown): ParsedRequest {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return { ok: false, unfinished: false, reason: `expected a JSON object such as {"class":"ExampleJob"}, got ${kindOf(value)}` };
+    return refuse(`expected a JSON object such as {"class":"ExampleJob"}, got ${kindOf(value)}`);
   }
+  if ('attempts' in value && Array.isArray(value.attempts) && value.attempts.length > MAX_ATTEMPTS)
+    return refuse(`attempts: expected at most ${MAX_ATTEMPTS}, got ${value.attempts.length}`);
   const result = Request.safeParse(value);
-  if (!result.success) return { ok: false, unfinished: false, reason: sentences(result.error.issues, value) };
-  // zod copies records key by key, and a key "__proto__" would be lost on the way: the params stay as they were parsed.
-  if ('params' in value) result.data.params = value.params as Request['params'];
+  if (!result.success) return refuse(sentences(result.error.issues, value));
+  if ('params' in value) {
+    // Written back, it would become null.
+    if (holdsInfinity(value.params)) return refuse('params: expected numbers below 1.8e308, got a larger one; write it as text');
+    // zod copies records key by key, and a key "__proto__" would be lost on the way: the params stay as they were parsed.
+    result.data.params = value.params as Request['params'];
+  }
   return { ok: true, request: result.data };
 }
 
-/** The size of a request's body without the history in it, in bytes. */
-export function bodyBytes(request: Request): number {
+const refuse = (reason: string): ParsedRequest => ({ ok: false, unfinished: false, reason: visible(reason) });
+
+/** What becomes of a body of so many bytes: its writer may be at it still. */
+export const tooLarge = (bytes: number): ParsedRequest & { ok: false } => ({
+  ok: false,
+  unfinished: true,
+  reason: `expected a body of at most ${MAX_BODY_BYTES} bytes, got ${bytes}`,
+});
+
+// Only its history makes a job's own file larger than a body may be. Other large text is not worth the minutes and gigabytes that
+// its reading may take.
+const MARKS_OF_HISTORY = ['"attempts"', '"acceptedAt"'];
+
+// What counts is the body without the history that the service wrote. Where there is any, the service wrote the body as well, and a number
+// such as 1e20 takes five times the room then.
+function measure(value: unknown): { size: number; limit: number } {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { size: Number.POSITIVE_INFINITY, limit: 0 };
   const history = new Set<string>(Object.keys(History.shape));
-  return Buffer.byteLength(JSON.stringify(Object.fromEntries(Object.entries(request).filter(([key]) => !history.has(key)))));
+  const body = Object.entries(value).filter(([key]) => !history.has(key));
+  const isRewritten = 'attempts' in value || 'acceptedAt' in value;
+  return {
+    size: Buffer.byteLength(JSON.stringify(Object.fromEntries(body))),
+    limit: isRewritten ? 5 * MAX_BODY_BYTES : MAX_BODY_BYTES,
+  };
+}
+
+function holdsInfinity(value: unknown): boolean {
+  if (typeof value === 'number') return !Number.isFinite(value);
+  return typeof value === 'object' && value !== null && Object.values(value).some(holdsInfinity);
 }
 
 /** The published JSON Schema of a request's body. */
@@ -102,10 +141,14 @@ const MAX_TOLD = 50;
 /** In characters. */
 const MAX_WORDS = 2_000;
 
-/** One problem of a value in words: where, what was expected, what was there. */
+/** One problem of a value in words, on one line: where, what was expected, what was there. */
 export function sentence(issue: z.core.$ZodIssue, value: unknown, root = ''): string {
+  return visible(wordsOf(issue, value, root));
+}
+
+function wordsOf(issue: z.core.$ZodIssue, value: unknown, root: string): string {
   const where = pathOf(issue.path, root);
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownField(where, key)).join('; ');
+  if (issue.code === 'unrecognized_keys') return unknownFields(where, issue.keys);
   const subject = where === '' ? '' : `${where}: `;
   const there = valueAt(value, issue.path);
   const got = there !== undefined && isSecretPath(issue.path) ? 'another value, which is kept secret' : show(there);
@@ -136,10 +179,19 @@ const HINTS: Record<string, string> = {
   retry_delay: 'is called "retryDelay"',
 };
 
-function unknownField(where: string, key: string): string {
-  if (where !== '') return `unknown field "${where}.${key}"`;
-  return `unknown field "${key}": ${Object.hasOwn(HINTS, key) ? `"${key}" ${HINTS[key]}` : 'it is not part of a request'}`;
+function unknownFields(where: string, keys: string[]): string {
+  const told = keys.slice(0, MAX_TOLD).map((key) => unknownField(where, key));
+  return [...told, ...(keys.length > told.length ? [`and ${keys.length - told.length} more unknown fields`] : [])].join('; ');
 }
+
+function unknownField(where: string, key: string): string {
+  const shown = visible(key, MAX_KEY);
+  if (where !== '') return `unknown field "${where}.${shown}"`;
+  return `unknown field "${shown}": ${Object.hasOwn(HINTS, key) ? `"${key}" ${HINTS[key]}` : 'it is not part of a request'}`;
+}
+
+/** In characters. */
+const MAX_KEY = 200;
 
 function expected(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
@@ -203,24 +255,45 @@ function parseJson(text: string): { value: unknown } | { reason: string } {
     return { value: JSON.parse(text) };
   } catch (error) {
     const why = text.trim() === '' ? 'the file is empty' : withoutQuote(text, (error as Error).message);
-    return { reason: `the body is not JSON: ${why}` };
+    return { reason: `the body is not JSON: ${visible(why)}` };
   }
 }
 
-// Node quotes the text around the mistake, which may be a secret.
+// Node quotes the text around the mistake, which may be a secret. Long text is not looked through for one: its quote goes anyway.
 function withoutQuote(text: string, message: string): string {
-  const keys = text.matchAll(/(?<![\w.-])([\w.-]{1,100})["']?\s*[:=]/g);
-  return [...keys].some(([, key]) => isSecretKey(key as string)) ? message.replace(/, (\.\.\.)?".*is not valid JSON$/s, '') : message;
+  return text.length > MAX_LOOKED_THROUGH || namesSecret(text) ? message.replace(/, (\.\.\.)?".*is not valid JSON$/s, '') : message;
 }
 
-// JSON.parse does not mind depth, but JSON.stringify and zod recurse: what cannot be written back is refused here.
+function namesSecret(text: string): boolean {
+  const keys = text.matchAll(/(?<![\w.-])([\w.-]{1,100})["']?\s*[:=]/g);
+  return [...keys].some(([, key]) => isSecretKey(key as string));
+}
+
+/** In characters. */
+const MAX_LOOKED_THROUGH = 65_536;
+
+// JSON.stringify and zod recurse, and JSON.parse takes gigabytes for millions of levels: looked for before anything is parsed. Not by a
+// regular expression: a text of many megabytes in quotes is too much for its stack.
 function depthExceeds(text: string, limit: number): boolean {
   let depth = 0;
-  for (const [bracket] of text.replace(STRINGS, '').matchAll(/[[\]{}]/g)) {
-    depth += bracket === '[' || bracket === '{' ? 1 : -1;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) at = endOfText(text, at);
+    else if (code === OPEN_BRACKET || code === OPEN_BRACE) depth += 1;
+    else if (code === CLOSE_BRACKET || code === CLOSE_BRACE) depth -= 1;
     if (depth > limit) return true;
   }
   return false;
 }
 
-const STRINGS = /"(?:[^"\\]|\\.)*"/g;
+// Where the quote stands that ends the text in quotes beginning at `start`; the end of it all when none does.
+function endOfText(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) return at;
+    if (code === BACKSLASH) at += 1;
+  }
+  return text.length;
+}
+
+const [QUOTE, BACKSLASH, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x22, 0x5c, 0x5b, 0x5d, 0x7b, 0x7d];

@@ -1,7 +1,8 @@
 import { readJob } from './claim.ts';
 import { decide, type Move } from './decide.ts';
+import { atBest } from './errors.ts';
 import { parseJobName } from './filename.ts';
-import type { End, Job } from './job.ts';
+import { type End, type Job, jobOf } from './job.ts';
 import { forgetSlot, holderOfSlot } from './lease.ts';
 import { type Leftover, recordedIn } from './ledger.ts';
 import type { Policy } from './policy.ts';
@@ -32,55 +33,90 @@ export type Rescued = { job: Job; end: End; move: Move; startedAt: number; name:
  * (a machine that wakes up) meets a folder that is gone. A rescuer that dies leaves its own slot to the next.
  */
 export function rescue(spool: Spool, dead: string, own: string, options: RescueOptions): Rescued[] {
-  const rescued = takeOver(spool, dead, own) ? settleTaken(spool, own, dead, options) : [];
+  const rescued = takeOver(spool, dead, own) ? settleOrGiveBack(spool, own, dead, options) : [];
   forgetSlot(spool, dead);
   return rescued;
 }
 
+// What cannot be settled now waits under the dead one's name for the next scan: this rescuer can take over others meanwhile, and any other
+// rescuer may be luckier.
+function settleOrGiveBack(spool: Spool, own: string, dead: string, options: RescueOptions): Rescued[] {
+  try {
+    return settleTaken(spool, own, dead, options);
+  } catch (error) {
+    atBest(() => spool.disk.rename(spool.slot(own), spool.slot(dead)));
+    throw error;
+  }
+}
+
 /** Settles what an earlier rescue took over and could not bring to its end (a full disk). `dead`: whose attempts they were. */
 export function settleTaken(spool: Spool, own: string, dead: string, options: RescueOptions): Rescued[] {
+  clearStranger(spool, own);
   for (const done of finishMoves(spool, own)) options.onFinished?.(done);
-  const left = readLeftovers(spool, own);
+  const { left, unread } = readLeftovers(spool, own);
   // What a runner left, only its own ledger can record; what a rescuer left may be anybody's.
   const recorded = recordedIn(spool, left, holderOfSlot(spool, dead)?.kind === 'runner' ? dead : undefined);
   for (const { name } of recorded) spool.disk.remove(spool.claimed(own, name));
   const rescued = left
     .filter((leftover) => !recorded.has(leftover))
     .flatMap((leftover) => settleLeftover(spool, dead, own, leftover, options) ?? []);
+  // The others are not to wait for them.
+  if (unread.length > 0) throw new Error(`read what the dead runner ${dead} left: ${unread.join(', ')}`);
   // What is no job (an editor's file, say) would keep the folder for ever.
   for (const name of spool.disk.names(spool.slot(own))) {
     reject(spool, spool.claimed(own, name), name.replace(/^\.+/, ''), {
       reason: `it lay in the slot of the dead runner ${dead} and is no job`,
     });
   }
-  spool.disk.removeFolder(spool.slot(own));
+  // What is left has a name that is not UTF-8, by which it cannot be moved, or is no folder at all: it goes as a whole, or no slot
+  // could be taken over any more.
+  if (!spool.disk.removeFolder(spool.slot(own)))
+    reject(spool, spool.slot(own), `${own}.strangers`, {
+      reason: `it lay in the place of a slot, that of the dead runner ${dead} or its rescuer's`,
+    });
   return rescued;
+}
+
+// What is no folder is no slot: what a link leads to is not ours to settle.
+function clearStranger(spool: Spool, own: string): void {
+  if (spool.disk.facts(spool.slot(own))?.isFolder === false)
+    reject(spool, spool.slot(own), own, { reason: 'it bore the name of a slot, and is no folder' });
 }
 
 function takeOver(spool: Spool, dead: string, own: string): boolean {
   // A stranger's file may bear a slot's name.
   if (!spool.disk.facts(spool.slot(dead))?.isFolder) return false;
+  clearStranger(spool, own);
   return spool.disk.rename(spool.slot(dead), spool.slot(own));
 }
 
-/** The jobs in a slot that nobody holds. What cannot be read as one is rejected. */
-function readLeftovers(spool: Spool, slot: string): Leftover[] {
-  return spool.disk.names(spool.slot(slot)).flatMap((name) => {
+/** `spoilt`: why its file cannot be read as a job; what is then known of it is in its name. */
+type Found = Leftover & { spoilt?: string };
+
+/** The jobs in a slot that nobody holds. `unread`: of what a fault of the disk, which may pass, kept from being read, why. */
+function readLeftovers(spool: Spool, slot: string): { left: Found[]; unread: string[] } {
+  const left: Found[] = [];
+  const unread: string[] = [];
+  for (const name of spool.disk.names(spool.slot(slot)).filter((one) => parseJobName(one))) {
     const file = spool.claimed(slot, name);
-    const claimedAt = spool.disk.facts(file)?.ctimeMs;
-    if (!parseJobName(name) || claimedAt === undefined) return [];
+    const facts = spool.disk.facts(file);
+    if (!facts) continue;
     const read = readJob(spool, file, name);
-    if (read.kind === 'claimed') return [{ name, job: read.job, writtenAt: read.writtenAt, claimedAt }];
-    // A fault of the disk may pass: the next scan tries again.
-    if (read.kind === 'unread') throw new Error(`rescue ${name}: ${read.reason}`);
-    const reason = read.kind === 'spoilt' ? read.reason : 'its file cannot be read';
-    reject(spool, file, name, { reason, id: parseJobName(name)?.id });
-    return [];
-  });
+    if (read.kind === 'claimed') left.push({ name, job: read.job, writtenAt: read.writtenAt, claimedAt: facts.ctimeMs });
+    if (read.kind === 'unread') unread.push(read.reason);
+    if (read.kind !== 'spoilt') continue;
+    const job = jobOf(name, { class: '', method: '', params: [] });
+    left.push({ name, job, writtenAt: facts.mtimeMs, claimedAt: facts.ctimeMs, spoilt: read.reason });
+  }
+  return { left, unread };
 }
 
-function settleLeftover(spool: Spool, dead: string, own: string, leftover: Leftover, options: RescueOptions): Rescued | undefined {
-  const { job, writtenAt, claimedAt } = leftover;
+function settleLeftover(spool: Spool, dead: string, own: string, leftover: Found, options: RescueOptions): Rescued | undefined {
+  const { name, job, writtenAt, claimedAt, spoilt } = leftover;
+  if (spoilt !== undefined) {
+    reject(spool, spool.claimed(own, name), name, { reason: spoilt, id: job.id });
+    return undefined;
+  }
   options.onEnd?.(job, claimedAt);
   const end = options.endOf(job);
   const move = decide(job, end, options.policyOf(job.request), options.now, options.random);

@@ -1,8 +1,9 @@
 import type { Attempt } from './attempt.ts';
 import type { Move } from './decide.ts';
 import { jobFileName, parseJobName } from './filename.ts';
+import { freeName } from './free-name.ts';
 import { type AttemptSpan, attemptOf, type End, type Job } from './job.ts';
-import { reject } from './reject.ts';
+import { dropBudget, moveTo, reject } from './reject.ts';
 import type { Request } from './request.ts';
 import { replaceFile, type Spool, syncNames } from './spool.ts';
 
@@ -29,17 +30,20 @@ export function settle(
   const file = spool.claimed(slot, job.name);
   if (move.to === 'rejected') {
     const { class: className, method } = job.request;
+    dropBudget(spool, file, job.request);
     const name = reject(spool, file, job.name, { reason: move.reason, id: job.id, class: className, method });
     return name === undefined ? undefined : { move, name };
   }
   if (move.to === 'pending' && move.runAt === undefined) {
-    return spool.disk.rename(file, `${spool.pending}/${job.name}`) ? { move, name: job.name } : undefined;
+    const name = freeName(spool, spool.pending, job.name);
+    return moveTo(spool, file, `${spool.pending}/${name}`) ? { move, name } : undefined;
   }
   const attempt = 'outcome' in move ? attemptOf(job, move.outcome, end, span) : undefined;
   const name = 'runAt' in move && move.runAt !== undefined ? jobFileName({ ...job, runAt: move.runAt }) : job.name;
   const next = nextRequest(job, move, attempt, writtenAt);
-  if (!moveOn(spool, slot, job.name, move.to, name, `${JSON.stringify(next)}\n`)) return undefined;
-  return attempt ? { move, attempt, name } : { move, name };
+  const moved = moveOn(spool, slot, job.name, move.to, name, `${JSON.stringify(next)}\n`);
+  if (moved === undefined) return undefined;
+  return attempt ? { move, attempt, name: moved } : { move, name: moved };
 }
 
 /** Whether a name in a slot's folder is that of a text on its way to another folder. */
@@ -53,12 +57,18 @@ export function finishMoves(spool: Spool, slot: string): FinishedMove[] {
   const names = spool.disk.names(spool.slot(slot));
   return names.flatMap((bound) => {
     const match = BOUND.exec(bound);
-    if (!match) return [];
+    // What is no file, or bound for no job, is a stranger's: nothing must go for its sake.
+    if (!match || !parseJobName(match[2] as string) || !spool.disk.facts(spool.claimed(slot, bound))?.isFile) return [];
     const [, folder, name] = match as unknown as [string, keyof typeof FOLDER, string];
     const original = names.find((other) => parseJobName(other)?.id === parseJobName(name)?.id);
-    if (original) spool.disk.remove(spool.claimed(slot, original));
-    spool.disk.rename(spool.claimed(slot, bound), `${spool[FOLDER[folder]]}/${name}`);
-    return [{ name, folder }];
+    if (original) {
+      syncNames(spool, spool.slot(slot));
+      spool.disk.remove(spool.claimed(slot, original));
+      syncNames(spool, spool.slot(slot));
+    }
+    const free = freeName(spool, spool[FOLDER[folder]], name);
+    moveTo(spool, spool.claimed(slot, bound), `${spool[FOLDER[folder]]}/${free}`);
+    return [{ name: free, folder }];
   });
 }
 
@@ -71,21 +81,26 @@ export function withoutBudget(request: Request): Request {
 const FOLDER = { pending: 'pending', retrying: 'retrying', failed: 'failed', cancelled: 'cancelled' } as const;
 const BOUND = /^\.(pending|retrying|failed|cancelled)=(.+\.json)$/;
 
-function moveOn(spool: Spool, slot: string, from: string, folder: keyof typeof FOLDER, name: string, text: string): boolean {
+function moveOn(spool: Spool, slot: string, from: string, folder: keyof typeof FOLDER, name: string, text: string): string | undefined {
   const { disk } = spool;
-  if (!disk.exists(spool.claimed(slot, from))) return false;
+  if (!disk.exists(spool.claimed(slot, from))) return undefined;
   const bound = spool.claimed(slot, `.${folder}=${name}`);
   try {
     replaceFile(spool, bound, text);
+    // The new text's name is safe before the old one goes: a power cut must not take both.
+    syncNames(spool, spool.slot(slot));
+    disk.remove(spool.claimed(slot, from));
+    // And the old one is gone before the new one leaves: nobody must find both, in two places.
+    syncNames(spool, spool.slot(slot));
   } catch (error) {
     // The whole slot was taken over between the check and here.
-    if (!disk.exists(spool.slot(slot))) return false;
+    if (!disk.exists(spool.slot(slot))) return undefined;
     throw error;
   }
-  disk.remove(spool.claimed(slot, from));
-  const moved = disk.rename(bound, `${spool[folder]}/${name}`);
+  const free = freeName(spool, spool[folder], name);
+  const moved = moveTo(spool, bound, `${spool[folder]}/${free}`);
   if (folder === 'failed' || folder === 'cancelled') syncNames(spool, spool[folder]);
-  return moved;
+  return moved ? free : undefined;
 }
 
 /** So many attempts keep their stacks; a thousand would make the file too large to be read. */

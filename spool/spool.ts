@@ -1,5 +1,5 @@
 import { type Disk, disk as realDisk } from './disk.ts';
-import { errnoOf, messageOf, SpoolError } from './errors.ts';
+import { atBest, errnoOf, messageOf, SpoolError } from './errors.ts';
 import { FOLDERS, type Layout, layout, SPOOL_VERSION } from './layout.ts';
 
 /** `full`: what is acknowledged survives a power cut. `none`: it survives the crash of any process. */
@@ -22,7 +22,7 @@ export function openSpool(dir: string, { durability = 'full', disk = realDisk }:
   const spool: Spool = { ...layout(dir), disk, durability };
   try {
     checkVersion(spool);
-    for (const folder of [spool.root, ...FOLDERS.map((name) => spool[name])]) disk.makeFolder(folder);
+    for (const folder of [spool.root, ...FOLDERS.map((name) => spool[name])]) disk.makeFolder(folder, durability === 'full');
     if (!disk.exists(spool.version)) writeVersion(spool);
     for (const folder of FOLDERS) disk.checkAccess(spool[folder]);
   } catch (error) {
@@ -45,7 +45,7 @@ export function replaceFile(spool: Spool, file: string, text: string): void {
     spool.disk.create(draft, text, spool.durability === 'full');
     if (!spool.disk.rename(draft, file)) throw Object.assign(new Error(`ENOENT: rename ${draft} to ${file}`), { code: 'ENOENT' });
   } catch (error) {
-    spool.disk.remove(draft);
+    atBest(() => spool.disk.remove(draft));
     throw error;
   }
 }
@@ -61,22 +61,37 @@ let temporaryCount = 0;
 const START = `${Date.now().toString(36)}${Math.random().toString(36).slice(2, 8)}`;
 
 function checkVersion(spool: Spool): void {
-  const found = spool.disk.read(spool.version);
-  if (found === undefined) return;
-  const version = Number(found.trim());
-  if (version === SPOOL_VERSION) return;
-  const what =
-    Number.isInteger(version) && version > SPOOL_VERSION
-      ? 'was written by a newer Jobspool: upgrade this one'
-      : 'is damaged: restore the file';
+  const found = versionText(spool)?.trim();
+  if (found === undefined || (/^\d+$/.test(found) && Number(found) === SPOOL_VERSION)) return;
   throw new SpoolError(
     'SPOOL_VERSION',
-    `open the spool ${spool.root}: expected version ${SPOOL_VERSION} in ${spool.version}, got ${JSON.stringify(found.trim())}; the spool ${what}. Nothing was changed.`,
+    `open the spool ${spool.root}: expected version ${SPOOL_VERSION} in ${spool.version}, got ${whatIsWrong(found)}. Nothing was changed.`,
   );
 }
 
+function whatIsWrong(found: string): string {
+  const fix = `if the spool is one of this version, write ${SPOOL_VERSION} into it`;
+  if (found === '') return `an empty file (a full disk, or a power cut): ${fix}`;
+  const isNewer = /^\d{1,9}$/.test(found) && Number(found) > SPOOL_VERSION;
+  const why = isNewer ? 'the spool was written by a newer Jobspool: upgrade this one' : `the file is damaged: restore it, or, ${fix}`;
+  return `${JSON.stringify(found)}; ${why}`;
+}
+
+/** A file of a version says no more than a number. */
+const MAX_VERSION_BYTES = 100;
+
+function versionText({ disk, version }: Spool): string | undefined {
+  const file = disk.inspect(version, MAX_VERSION_BYTES);
+  if (file.kind === 'missing') return undefined;
+  if (file.kind === 'unreadable') throw new Error(file.reason);
+  if (file.kind === 'text') return file.text;
+  return file.kind === 'not-a-file' ? file.what : 'a file that holds something else';
+}
+
+// Always synced: a power cut that left it empty would keep the service from starting.
 function writeVersion(spool: Spool): void {
-  replaceFile(spool, spool.version, `${SPOOL_VERSION}\n`);
+  replaceFile({ ...spool, durability: 'full' }, spool.version, `${SPOOL_VERSION}\n`);
+  syncNames(spool, spool.root);
 }
 
 function checkOneFileSystem(spool: Spool): void {

@@ -1,12 +1,13 @@
 /** What a person may do to a job by moving its file, as functions. `by-hand.ts` has the shell command for each. */
 import path from 'node:path';
 import { cancelWaiting } from './cancel.ts';
-import { SpoolError } from './errors.ts';
+import type { FileFacts } from './disk.ts';
+import { atBest, errnoOf, SpoolError } from './errors.ts';
 import { jobFileName, MAX_PRIORITY, parseJobName, parseRequestName } from './filename.ts';
 import type { Job } from './job.ts';
 import { clearCancel, requestCancel } from './marker.ts';
 import { findCompleted, locate, type Place } from './query.ts';
-import { type Spool, temporaryFile } from './spool.ts';
+import { type Spool, syncNames, temporaryFile } from './spool.ts';
 import { type Action, allows, isFinal, type State } from './state.ts';
 
 /** Where to look for a job, and when. */
@@ -63,12 +64,18 @@ export function cancel(spool: Spool, id: string, options: SteerOptions = {}): Ca
     done = options.only ? cancelAt(spool, id, place) : cancelWherever(spool, id, place, options.now);
     return done !== undefined;
   });
+  if (done?.kind === 'asked') syncNames(spool, spool.cancel);
   return steered.kind === 'done' ? (done as Cancelled) : steered;
 }
 
 /** Runs a job again that is over, with its history and a whole new budget: `mv failed/<name> incoming/`. */
 export function retry(spool: Spool, id: string, options: SteerOptions = {}): Steered {
-  return steer(spool, id, 'retry', options, (place) => (place.state === 'rejected' ? handInAgain(spool, place) : moveIn(spool, place)));
+  const steered = steer(spool, id, 'retry', options, (place) =>
+    place.state === 'rejected' ? handInAgain(spool, place) : moveIn(spool, place),
+  );
+  // It is acknowledged as a submitted one is.
+  if (steered.kind === 'done') syncNames(spool, spool.incoming);
+  return steered;
 }
 
 /** Runs a job now that waits for its time: the same file with a run-at of now. */
@@ -92,8 +99,12 @@ export function remove(spool: Spool, id: string, options: SteerOptions = {}): St
     const facts = spool.disk.facts(place.file);
     if (facts?.isFolder) return { kind: 'folder' };
     if (!facts || !spool.disk.remove(place.file)) return false;
-    if (place.state === 'rejected') spool.disk.remove(spool.reason(place.name));
-    else removeTraces(spool, id, place.state, facts.mtimeMs);
+    // The job itself is gone, and that is what is said.
+    atBest(() => {
+      if (place.state === 'rejected') spool.disk.remove(spool.reason(place.name));
+      else removeTraces(spool, id, place.state, facts.mtimeMs);
+      syncNames(spool, path.dirname(place.file));
+    });
     return true;
   });
 }
@@ -135,19 +146,42 @@ function cancelAt(spool: Spool, id: string, { state, name, file, slot }: Place):
 function cancelWherever(spool: Spool, id: string, { state, name, file, slot }: Place, now: number | undefined): Cancelled | undefined {
   if (!spool.disk.exists(file)) return undefined;
   // The marker first: should a runner claim the job in this moment, it sees that.
-  requestCancel(spool, id);
+  const unmarked = failureOf(() => requestCancel(spool, id));
   const job = cancelWaiting(spool, name);
+  // A full disk has no room for a marker; a job that waits is cancelled without.
+  if (!job && unmarked) throw unmarked;
   const place = job ? undefined : locate(spool, id, now);
   // Nowhere: it is being moved just now, from where it was seen.
   if (!job && (place === undefined || !isFinal(place.state))) return { kind: 'asked', from: state, slot: place ? place.slot : slot };
-  clearCancel(spool, id);
+  atBest(() => clearCancel(spool, id));
   // It came to its end in this moment: there is nothing left to stop. Or a dispatcher that saw the marker was faster.
   return job || place?.state === 'cancelled' ? { kind: 'cancelled', from: state, job } : undefined;
 }
 
+function failureOf(act: () => void): Error | undefined {
+  try {
+    act();
+    return undefined;
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return error as Error;
+  }
+}
+
 function renameTo(spool: Spool, { name, file }: Place, change: { runAt?: number; priority?: number }): Acted {
   const job = parseJobName(name) ?? requestOf(name);
-  return job !== undefined && move(spool, file, path.join(path.dirname(file), jobFileName({ ...job, ...change })));
+  if (!job) return false;
+  const marker = spool.cancelMarker(job.id);
+  const isForIt = isAsNew(spool, marker, file);
+  const moved = move(spool, file, path.join(path.dirname(file), jobFileName({ ...job, ...change })));
+  // A request that is renamed looks newer than it is, and a marker older than its request is meant for an earlier one.
+  if (moved === true && isForIt && path.dirname(file) === spool.incoming) atBest(() => spool.disk.setTimes(marker, Date.now()));
+  return moved;
+}
+
+function isAsNew({ disk }: Spool, one: string, other: string): boolean {
+  const [a, b] = [disk.facts(one), disk.facts(other)];
+  return a !== undefined && b !== undefined && a.ctimeMs >= b.ctimeMs;
 }
 
 // A request that is not accepted yet may have another form of name; one without an id has none to be known by.
@@ -159,19 +193,21 @@ function requestOf(name: string): { priority: number; runAt: number; id: string 
 
 const moveIn = (spool: Spool, { name, file }: Place): Acted => move(spool, file, `${spool.incoming}/${name}`);
 
-// Its reason is put aside before it is moved: a dispatcher may reject it anew in the same moment, and the reason for that must stay.
+// Its reason goes after it: a crash in between leaves a reason without its file, which prune removes, and never a file without its reason.
 function handInAgain(spool: Spool, place: Place): Acted {
-  const reason = spool.reason(place.name);
+  const reason = spool.disk.facts(spool.reason(place.name));
+  const moved = moveIn(spool, place);
+  if (moved === true && reason) atBest(() => removeReason(spool, place.name, reason));
+  return moved;
+}
+
+// A dispatcher may have rejected the file anew meanwhile: the reason for that is another file, and stays.
+function removeReason(spool: Spool, name: string, known: FileFacts): void {
   const aside = temporaryFile(spool, 'reason');
-  const hadReason = spool.disk.rename(reason, aside);
-  let moved: Acted = false;
-  try {
-    moved = moveIn(spool, place);
-    return moved;
-  } finally {
-    if (hadReason && moved !== true) spool.disk.link(aside, reason);
-    spool.disk.remove(aside);
-  }
+  if (!spool.disk.rename(spool.reason(name), aside)) return;
+  const found = spool.disk.facts(aside);
+  if (found && (found.ino !== known.ino || found.mtimeMs !== known.mtimeMs)) spool.disk.link(aside, spool.reason(name));
+  spool.disk.remove(aside);
 }
 
 // One rename, so that of two who move a job one wins; but a rename replaces what is there, and that may be another job of the same id.

@@ -1,6 +1,6 @@
 import { monotonicFactory } from 'ulid';
 import { type Duration, parseDuration } from './duration.ts';
-import { messageOf, SpoolError } from './errors.ts';
+import { atBest, isFull, messageOf, SpoolError } from './errors.ts';
 import { DEFAULT_PRIORITY, formatRunAt, ID_RULE, isId, MAX_PRIORITY, MAX_RUN_AT, MIN_RUN_AT } from './filename.ts';
 import { checkRequest, MAX_BODY_BYTES, type RequestPolicy } from './request.ts';
 import { type Spool, syncNames, temporaryFile } from './spool.ts';
@@ -31,8 +31,8 @@ type Draft = { id: string; isMade: boolean; name: string; text: string; priority
  * Puts requests into `incoming/` and returns their ids, in the order given. On return they are acknowledged: nothing loses
  * them (with `durability: full`, not even a power cut; one group of syncs covers the whole batch). They become visible
  * highest priority first. Throws SpoolError, before anything is written, when one of them is not a valid request, and `CONFLICT` when
- * a request of the same id and name waits to be accepted. When the disk fails in the middle,
- * `PARTLY_SUBMITTED`, whose `submitted` has the ids of those that were.
+ * a request of the same id and name waits to be accepted, `SPOOL_FULL` when its disk has no room. When the disk fails in the middle, or at
+ * the last sync, `PARTLY_SUBMITTED`, whose `submitted` has the ids of those that were; any other error means that none was.
  */
 export async function submit(spool: Spool, submissions: Submission[], now = Date.now()): Promise<string[]> {
   const drafts = submissions.map((submission, index) => draftOf(submission, now, submissions.length > 1 ? `job ${index + 1}: ` : ''));
@@ -40,21 +40,47 @@ export async function submit(spool: Spool, submissions: Submission[], now = Date
   for (const draft of drafts) if (!draft.isMade && spool.disk.exists(`${spool.incoming}/${draft.name}`)) throw taken(spool, draft.name);
   const written = await writeAll(spool, drafts);
   const published: string[] = [];
+  const failure = publishAll(spool, written, published) ?? (published.length > 0 ? syncIncoming(spool) : undefined);
+  if (!failure) return drafts.map(({ id }) => id);
+  if (published.length === 0) throw failure.error;
+  throw partly(drafts.length, published, failure.error);
+}
+
+type Failure = { error: unknown };
+
+/** Adds the ids of those that are published to `published`, and returns what kept the others from it. */
+function publishAll(spool: Spool, written: Written[], published: string[]): Failure | undefined {
   try {
     // Ids made by us ascend in the order given, so equal priorities keep that order.
     for (const draft of written.toSorted((a, b) => b.priority - a.priority)) {
       publish(spool, draft);
       published.push(draft.id);
     }
+    return undefined;
   } catch (error) {
     removeDrafts(spool, written);
-    if (published.length === 0) throw error;
-    const message = `submit ${drafts.length} jobs: only ${published.length} of them were submitted (see "submitted"); ${messageOf(error)}`;
-    throw new SpoolError('PARTLY_SUBMITTED', message, { cause: error, submitted: published });
-  } finally {
-    if (published.length > 0) syncNames(spool, spool.incoming);
+    if (published.length > 0) syncIncoming(spool);
+    return { error };
   }
-  return drafts.map(({ id }) => id);
+}
+
+function syncIncoming(spool: Spool): Failure | undefined {
+  try {
+    syncNames(spool, spool.incoming);
+    return undefined;
+  } catch (error) {
+    return { error };
+  }
+}
+
+// Whoever is told of an error submits again what is not named in it: what was published must be.
+function partly(count: number, published: string[], error: unknown): SpoolError {
+  const jobs = `submit ${count} ${count === 1 ? 'job' : 'jobs'}`;
+  const what =
+    published.length === count
+      ? 'submitted (see "submitted"), but a power cut may lose them still'
+      : `only ${published.length} of them were submitted (see "submitted")`;
+  return new SpoolError('PARTLY_SUBMITTED', `${jobs}: ${what}; ${messageOf(error)}`, { cause: error, submitted: published });
 }
 
 type Written = Draft & { file: string };
@@ -62,18 +88,33 @@ type Written = Draft & { file: string };
 async function writeAll(spool: Spool, drafts: Draft[]): Promise<Written[]> {
   const written: Written[] = [];
   try {
-    for (const draft of drafts) written.push({ ...draft, file: write(spool, draft) });
+    for (const draft of drafts) {
+      const file = temporaryFile(spool, draft.id);
+      // Noted first: a file whose text the disk did not take whole is removed with the others.
+      written.push({ ...draft, file });
+      // The whole batch is synced at once, further down.
+      spool.disk.create(file, draft.text, false);
+    }
     if (spool.durability === 'full') await spool.disk.syncFiles(written.map(({ file }) => file));
     return written;
   } catch (error) {
     removeDrafts(spool, written);
-    throw error;
+    throw unwritten(spool, drafts, error);
   }
 }
 
 // Those that were published are no longer there under these names.
 function removeDrafts(spool: Spool, written: Written[]): void {
-  for (const { file } of written) spool.disk.remove(file);
+  // What failed before is what the caller must hear of.
+  for (const { file } of written) atBest(() => spool.disk.remove(file));
+}
+
+// A full disk says neither which one it is nor what became of the job.
+function unwritten(spool: Spool, drafts: Draft[], error: unknown): unknown {
+  if (!isFull(error)) return error;
+  const what = drafts.length === 1 ? drafts[0]?.id : `${drafts.length} jobs`;
+  const message = `submit ${what}: nothing can be written to ${spool.tmp}: ${messageOf(error)}. Nothing was submitted; try again when its disk has room`;
+  return new SpoolError('SPOOL_FULL', message, { cause: error });
 }
 
 const makeId = monotonicFactory();
@@ -135,18 +176,11 @@ function refuseTwins(drafts: Draft[]): void {
   }
 }
 
-function write(spool: Spool, draft: Draft): string {
-  const file = temporaryFile(spool, draft.id);
-  // The whole batch is synced at once, further down.
-  spool.disk.create(file, draft.text, false);
-  return file;
-}
-
 // An id that the caller chose may have come to incoming/ meanwhile: a rename would replace that request, a link does not.
 function publish(spool: Spool, { file, name, isMade }: Written): void {
   const target = `${spool.incoming}/${name}`;
   if (isMade ? spool.disk.rename(file, target) : spool.disk.link(file, target)) {
-    if (!isMade) spool.disk.remove(file);
+    if (!isMade) atBest(() => spool.disk.remove(file));
     return;
   }
   if (spool.disk.exists(target)) throw taken(spool, name);

@@ -1,8 +1,9 @@
 import type { Counts, FailureGroup } from '../spool/catalog.ts';
 import { formatDuration } from '../spool/duration.ts';
+import { type Room, shortageOf } from '../spool/room.ts';
 import type { SlotView } from '../spool/slots.ts';
 import { inert } from './inert.ts';
-import { diskLowSentence } from './trouble.ts';
+import { shortageSentence } from './trouble.ts';
 import type { Query } from './urls.ts';
 import { byteSize, counted, figure } from './views/figures.ts';
 import { handlerName } from './views/job-link.ts';
@@ -14,7 +15,7 @@ export type Snapshot = {
   counts: Counts;
   slots: readonly Pick<SlotView, 'kind' | 'life' | 'jobs' | 'stopping' | 'draining'>[];
   isPaused: boolean;
-  freeBytes: number;
+  room: Room;
   /** Under this nothing is accepted or claimed. */
   minFreeBytes: number;
   oldestPendingMs: number | undefined;
@@ -102,12 +103,13 @@ function paused({ isPaused, counts, oldestPendingMs = 0 }: Snapshot): Concern | 
   return { kind: 'paused', text: `Paused: nothing new is run until it is resumed${due}.`, link: { ...RUNNERS, text: 'Resume' } };
 }
 
-function diskLow({ freeBytes, minFreeBytes }: Snapshot): Concern | undefined {
-  if (freeBytes >= minFreeBytes * NEARLY) return undefined;
-  const text =
-    freeBytes < minFreeBytes
-      ? diskLowSentence(freeBytes, minFreeBytes)
-      : `Only ${byteSize(freeBytes)} are free on the spool's disk: under ${byteSize(minFreeBytes)} (JOBSPOOL_MIN_FREE) nothing is accepted or run.`;
+function diskLow({ room, minFreeBytes }: Snapshot): Concern | undefined {
+  const shortage = shortageOf(room, minFreeBytes);
+  const { freeBytes } = room;
+  if (!shortage && freeBytes >= minFreeBytes * NEARLY) return undefined;
+  const text = shortage
+    ? shortageSentence(shortage)
+    : `Only ${byteSize(freeBytes)} are free on the spool's disk: under ${byteSize(minFreeBytes)} (JOBSPOOL_MIN_FREE) nothing is accepted or run.`;
   return { kind: 'disk-low', text, link: { path: '/dashboard/settings', text: 'Retention and space' } };
 }
 

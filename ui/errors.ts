@@ -39,6 +39,7 @@ const STATUS: Record<SpoolErrorCode, ContentfulStatusCode> = {
   SPOOL_VERSION: 503,
   SPOOL_SPLIT: 503,
   SPOOL_ACCESS: 503,
+  SPOOL_FULL: 507,
 };
 
 function sentenceOf(error: unknown): Answer | undefined {

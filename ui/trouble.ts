@@ -1,6 +1,6 @@
 import { whyUnusable } from '../spool/access.ts';
+import { type Shortage, shortageOf } from '../spool/room.ts';
 import type { Dashboard } from './dashboard.ts';
-import { byteSize } from './views/figures.ts';
 
 /** What is so wrong with the spool that every page says it, in sentences. */
 export type Trouble = { kind: 'unusable' | 'disk-low'; text: string };
@@ -9,8 +9,8 @@ export type Trouble = { kind: 'unusable' | 'disk-low'; text: string };
 export function troubleOf({ spool, minFreeBytes }: Pick<Dashboard, 'spool' | 'minFreeBytes'>): Trouble | undefined {
   const unusable = unusableSentence(spool);
   if (unusable !== undefined) return { kind: 'unusable', text: unusable };
-  const freeBytes = spool.disk.freeBytes(spool.root);
-  return freeBytes < minFreeBytes ? { kind: 'disk-low', text: diskLowSentence(freeBytes, minFreeBytes) } : undefined;
+  const shortage = shortageOf(spool.disk.room(spool.root), minFreeBytes);
+  return shortage && { kind: 'disk-low', text: shortageSentence(shortage) };
 }
 
 /** Why the spool cannot be used, and what that means here; undefined when it can. */
@@ -22,6 +22,6 @@ export function unusableSentence(spool: Dashboard['spool']): string | undefined 
   );
 }
 
-/** That less is free than there must be. */
-export const diskLowSentence = (freeBytes: number, minFreeBytes: number): string =>
-  `Only ${byteSize(freeBytes)} are free on the spool's disk, less than ${byteSize(minFreeBytes)} (JOBSPOOL_MIN_FREE): nothing is accepted or run until there is more.`;
+/** That there is too little room, and what that means. */
+export const shortageSentence = ({ text }: Shortage): string =>
+  `${text.charAt(0).toUpperCase()}${text.slice(1)}: nothing is accepted or run until there is more.`;

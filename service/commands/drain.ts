@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { whyUnusable } from '../../spool/access.ts';
 import { formatDuration } from '../../spool/duration.ts';
 import { completedLines, places } from '../../spool/query.ts';
+import { shortageOf } from '../../spool/room.ts';
 import { openSpool, type Spool } from '../../spool/spool.ts';
 import type { Config } from '../config.ts';
 import type { Dispatcher } from '../dispatcher.ts';
@@ -54,6 +56,9 @@ async function drainOnce(config: Config): Promise<{ signal: NodeJS.Signals | und
   const { findAllowlist, loadAllowlist } = await import('../../jobs/load-allowlist.ts');
   const { firstAndSecondSignal } = await import('../shutdown.ts');
   const spool = openSpool(config.dir, { durability: config.durability });
+  // A service waits for room; who drains wants to hear of it.
+  const shortage = shortageOf(spool.disk.room(spool.root), config.minFreeBytes);
+  if (shortage) throw refusalFor(shortage.kind, spool);
   const allowlist = await loadAllowlist(findAllowlist(config.jobs));
   const began = Date.now();
   const progress = progressLine();
@@ -97,6 +102,8 @@ function refusalFor(obstacle: string, spool: Spool): Refusal {
 const WHY: Record<string, (spool: Spool) => string> = {
   paused: (spool) => `it is paused; jobspool resume, or rm ${spool.paused}, lets it go on`,
   'disk-low': () => 'its disk has less free space than JOBSPOOL_MIN_FREE; make room',
+  'disk-full': () => 'its disk is full; make room',
+  unusable: (spool) => whyUnusable(spool) ?? 'the spool could not be used just now',
   lost: () => 'another host took this one for dead; run it again',
 };
 

@@ -76,13 +76,14 @@ async function attempt(job: Job, permitted: Permitted, allowlist: Allowlist, con
       output: () => STDERR,
       outputTail: () => '',
       files,
+      clear: (file) => void (disk.facts(file)?.isFolder ? disk.removeFolder(file) : disk.remove(file)),
       killGraceMs: config.killGraceMs,
     });
   } finally {
     progress.clear();
     print.restore();
     stopping.forget();
-    for (const file of Object.values(files)) disk.remove(file);
+    for (const file of Object.values(files)) if (!disk.facts(file)?.isFolder) disk.remove(file);
     disk.removeFolder(folder);
   }
 }

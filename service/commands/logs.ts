@@ -4,6 +4,7 @@ import { jobStatus } from '../../spool/query.ts';
 import type { Spool } from '../../spool/spool.ts';
 import { waitForJob } from '../../spool/wait.ts';
 import { printJson, write } from '../output.ts';
+import { forTerminal } from '../terminal.ts';
 import { unknownJob } from './exit.ts';
 import { existingSpool } from './settings.ts';
 
@@ -29,7 +30,7 @@ Examples:
       const spool = existingSpool(command);
       const isKnown = jobStatus(spool, id) !== undefined;
       if (!isKnown && !spool.disk.exists(spool.jobLog(id))) throw unknownJob('logs', id, spool.root);
-      const show = flags.json ? jsonLines(id) : write;
+      const show = flags.json ? jsonLines(id) : plainly();
       let offset = showFirst(spool, id, flags.lines, show);
       if (flags.follow && isKnown) offset = await follow(spool, id, offset, show);
       if (offset === 0) console.error(`jobspool: ${id} has printed nothing`);
@@ -40,6 +41,9 @@ const CHUNK = 65_536;
 const POLL_MS = 200;
 
 type Show = (bytes: Buffer) => void;
+
+// A program gets the bytes as they are.
+const plainly = (): Show => (process.stdout.isTTY ? forTerminal(write) : write);
 
 /** Shows what is there, or its last lines; returns where it stopped. */
 function showFirst(spool: Spool, id: string, lines: number | undefined, show: Show): number {

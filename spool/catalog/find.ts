@@ -25,23 +25,33 @@ export function findIn(known: Known, id: string, now: number): Found {
 function liveMatch(known: Known, id: string, now: number): Found {
   const { spool, waiting } = known;
   const { incoming, pending, retrying } = waiting.folders;
-  const seen = [incoming, pending, retrying].flatMap((folder) =>
-    entriesOf(folder, id).map(({ name }) => placeOf(spool, folder.folder, name, now)),
-  );
+  const accepted = [pending, retrying].flatMap((folder) => placesIn(known, folder, id, now));
   const running = runningPlaces(spool).filter(({ name }) => idOf(name) === id);
-  return firstMatch(known, [...seen, ...running], now);
+  // A second request of the id does not hide the job.
+  return firstMatch(known, [...accepted, ...running, ...placesIn(known, incoming, id, now)], now);
 }
 
 function overMatch(known: Known, id: string, now: number): Found {
   const { failed, cancelled, rejected } = known.over.folders;
-  const files = [failed, cancelled].flatMap((folder) => latest(known, folder, id, now));
-  const seen = files.map((place) => firstMatch(known, [place], now));
-  const ended = [...seen.flatMap((found) => (found.kind === 'found' ? found.match : [])), ...completedMatch(known, id)];
-  const last = ended.sort((a, b) => ((a.job.finishedAt ?? '') < (b.job.finishedAt ?? '') ? 1 : -1))[0];
+  const files = [failed, cancelled].flatMap((folder) => placesIn(known, folder, id, now));
+  const ended = lastOf([...matchesAt(known, files, now), ...completedMatch(known, id)]);
+  if (ended) return { kind: 'found', match: ended };
+  const refused = placesIn(known, rejected, id, now);
+  const last = lastOf(matchesAt(known, refused, now));
   if (last) return { kind: 'found', match: last };
-  const refused = firstMatch(known, latest(known, rejected, id, now), now);
-  return seen.some(({ kind }) => kind === 'moved') && refused.kind === 'unknown' ? { kind: 'moved' } : refused;
+  return { kind: files.length + refused.length > 0 ? 'moved' : 'unknown' };
 }
+
+const matchesAt = (known: Known, places: readonly Place[], now: number): Match[] =>
+  places.flatMap((place) => {
+    const found = firstMatch(known, [place], now);
+    return found.kind === 'found' ? found.match : [];
+  });
+
+/** The one that ended last; of several of the same time the last by name, as `jobStatus` has it. */
+const lastOf = (matches: Match[]): Match | undefined => matches.sort((a, b) => (endOf(a) < endOf(b) ? 1 : -1))[0];
+
+const endOf = ({ job, place }: Match): string => `${job.finishedAt ?? ''} ${place?.name ?? ''}`;
 
 function completedMatch({ ledger }: Known, id: string): Match[] {
   const { finishedAt } = ledger.columns;
@@ -61,14 +71,8 @@ function firstMatch({ spool }: Known, places: readonly Place[], now: number): Fo
   return { kind: places.length > 0 ? 'moved' : 'unknown' };
 }
 
-// Of several files of one id the last by name counts, as everywhere.
-function latest({ spool }: Known, folder: JobFolder, id: string, now: number): Place[] {
-  const names = entriesOf(folder, id).map(({ name }) => name);
-  return names
-    .sort()
-    .slice(-1)
-    .map((name) => placeOf(spool, folder.folder, name, now));
-}
+const placesIn = ({ spool }: Known, folder: JobFolder, id: string, now: number): Place[] =>
+  entriesOf(folder, id).map(({ name }) => placeOf(spool, folder.folder, name, now));
 
 function entriesOf(folder: JobFolder, id: string): Entry[] {
   const found: Entry[] = [];

@@ -36,13 +36,13 @@ async function overviewOf(dashboard: Dashboard, now: number): Promise<Overview> 
   const workers = await workersOf(dashboard, now);
   const hour = catalog.throughput(now, MINUTE_MS, 60);
   const oldestPendingMs = catalog.oldestPendingMs(now);
-  const freeBytes = spool.disk.freeBytes(spool.root);
+  const room = spool.disk.room(spool.root);
   const concerns = concernsIn({
     unusable: unusableSentence(spool),
     counts,
     slots: workers,
     isPaused: isPaused(spool),
-    freeBytes,
+    room,
     minFreeBytes,
     oldestPendingMs,
     endedLastHour: hour.reduce((sum, { completed, failed }) => sum + completed + failed, 0),
@@ -58,7 +58,7 @@ async function overviewOf(dashboard: Dashboard, now: number): Promise<Overview> 
     day: catalog.throughput(now, HOUR_MS, 24),
     timings: catalog.timings(now - HOUR_MS),
     oldestPendingMs,
-    freeBytes,
+    freeBytes: room.freeBytes,
     lastFailed: (await catalog.list({ filter: only('failed'), limit: LAST_FAILURES }, now)).jobs.map(maskJob),
     begin:
       isEmpty(counts) && unread.files === 0 && unread.ledgerBytes === 0
