@@ -9,6 +9,8 @@ const READING = new Set<string>([
   'read',
   'inspect',
   'facts',
+  'details',
+  'fileSystemType',
   'exists',
   'checkAccess',
   'sizeOf',
@@ -16,6 +18,7 @@ const READING = new Set<string>([
   'readBytes',
   'readFrom',
   'freeBytes',
+  'room',
 ]);
 
 /** A real disk on which the step number `crashAt` (1 is the first that changes anything) and all after it throw `Crash`. */
