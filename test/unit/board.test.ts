@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { Board } from '../../jobs/board.ts';
 import { aJob, aPolicy } from '../support/a-job.ts';
 
@@ -70,4 +72,45 @@ test('a TERM that was announced is told apart from one that was not, and counts 
   new Board(board.memory).announceTerm();
   assert.equal(board.wasTermAnnounced(), true);
   assert.equal(board.wasTermAnnounced(), false);
+});
+
+test('an attempt is not over, and the next one does not begin, while signals are being sent for it', async () => {
+  const board = new Board();
+  board.post(posted());
+  // 1: the main thread is about to finish; 2: it has finished.
+  const steps = new Int32Array(new SharedArrayBuffer(4));
+  const main = new Worker(
+    `const { workerData } = require('node:worker_threads');
+     import(workerData.module).then(({ Board }) => {
+       const board = new Board(workerData.memory);
+       Atomics.wait(workerData.steps, 0, 0);
+       board.finish();
+       Atomics.store(workerData.steps, 0, 2);
+     });`,
+    { eval: true, workerData: { module: new URL('../../jobs/board.ts', import.meta.url).href, memory: board.memory, steps } },
+  );
+  board.whileRunning(board.sequence, () => {
+    Atomics.store(steps, 0, 1);
+    Atomics.notify(steps, 0);
+    while (board.isRunning) Atomics.wait(steps, 0, 1, 10);
+    Atomics.wait(steps, 0, 1, 200);
+    assert.equal(Atomics.load(steps, 0), 1, 'it waits');
+  });
+  await once(main, 'exit');
+  assert.equal(Atomics.load(steps, 0), 2);
+  board.whileRunning(board.sequence, () => assert.fail('it is over'));
+});
+
+test('a request to stop is found by the main thread, and not taken for one of the next attempt', () => {
+  const board = new Board();
+  const watchdog = new Board(board.memory);
+  board.post(posted());
+  assert.equal(board.askedToStop, undefined);
+  watchdog.askToStop(watchdog.sequence, 'timed-out');
+  assert.equal(board.askedToStop, 'timed-out');
+  watchdog.askToStop(watchdog.sequence, 'cancelled');
+  assert.equal(board.askedToStop, 'cancelled');
+  board.finish();
+  board.post(posted('b'));
+  assert.equal(board.askedToStop, undefined);
 });

@@ -116,15 +116,18 @@ test('what left its group is found by its environment, and only by the whole val
     11: 'A=1\0SLOT=host-1\0',
     12: 'SLOT=host-12\0',
     13: 'SLOT=host-1\0B=2\0',
+    14: 'SLOT=host-1\0B=3\0',
     15: 'XSLOT=host-1\0',
   };
   const { calls } = fakeCalls({
-    readFolder: () => ['11', '12', '13', '14', '15', 'self', 'cpuinfo'],
     readFile: (file) => environments[file.split('/')[2] as string] ?? assert.fail('EACCES'),
   });
-  assert.deepEqual(platformFor('linux', calls).processesWith('SLOT', 'host-1'), [11, 13]);
-  assert.deepEqual(platformFor('darwin', calls).processesWith('SLOT', 'host-1'), []);
-  assert.deepEqual(platformFor('win32', calls).processesWith('SLOT', 'host-1'), []);
+  const found = (name: NodeJS.Platform, variables: Record<string, string>) =>
+    [11, 12, 13, 14, 15, 16].filter((pid) => platformFor(name, calls).hasEnvironment(pid, variables));
+  assert.deepEqual(found('linux', { SLOT: 'host-1' }), [11, 13, 14]);
+  assert.deepEqual(found('linux', { SLOT: 'host-1', B: '2' }), [13]);
+  assert.deepEqual(found('darwin', { SLOT: 'host-1' }), []);
+  assert.deepEqual(found('win32', { SLOT: 'host-1' }), []);
 });
 
 test('folders are not synced on Windows, which cannot', () => {
@@ -135,11 +138,34 @@ test('folders are not synced on Windows, which cannot', () => {
 });
 
 test('boot and namespace tell two machines in one apart on Linux, and are empty elsewhere', () => {
-  const { calls } = fakeCalls({ readFile: () => 'boot-1\n', readLink: () => 'pid:[4026531836]' });
+  const links: Record<string, string> = { '/proc/self': String(process.pid), '/proc/self/ns/pid': 'pid:[4026531836]' };
+  const { calls } = fakeCalls({ readFile: () => 'boot-1\n', readLink: (file) => links[file] ?? assert.fail(file) });
   assert.equal(platformFor('linux', calls).bootId(), 'boot-1');
   assert.equal(platformFor('linux', calls).pidNamespace(), 'pid:[4026531836]');
   assert.equal(platformFor('win32', calls).bootId(), '');
   assert.equal(platformFor('darwin', calls).pidNamespace(), '');
+});
+
+test('in a container that sees the processes of another one, no pid means anything', () => {
+  const { calls } = fakeCalls({
+    readFolder: () => ['7'],
+    readFile: () => stat('node', 'S', '12345'),
+    readLink: (file) => (file === '/proc/self' ? String(process.pid + 1) : 'pid:[4026531836]'),
+  });
+  assert.equal(platformFor('linux', calls).pidNamespace(), '');
+  assert.deepEqual(platformFor('linux', calls).processes(), []);
+});
+
+test('processes are listed with their parent, group and session, and zombies are not', () => {
+  const table: Record<string, string> = { 7: '7 (a b) c) S 1 7 6 0 0', 8: '8 (x) Z 7 7 6 0 0' };
+  const { calls } = fakeCalls({
+    readFolder: () => ['7', '8', '9', 'self'],
+    readFile: (file) =>
+      `${table[file.split('/')[2] as string] ?? assert.fail('gone')} ${Array.from({ length: 13 }, () => 0).join(' ')} 4711 0`,
+    readLink: () => String(process.pid),
+  });
+  assert.deepEqual(platformFor('linux', calls).processes(), [{ pid: 7, parent: 1, group: 7, session: 6, start: '4711' }]);
+  assert.deepEqual(platformFor('darwin', calls).processes(), []);
 });
 
 test('the running system knows this process, and no process of an impossible pid', () => {
