@@ -36,6 +36,8 @@ export type ServiceOptions = {
   env?: Record<string, string>;
   /** The allow-list file; default: the project's own. */
   allowlist?: string;
+  /** How long its start may take at most; default 20,000. */
+  startMs?: number;
 };
 
 /** A running service. `output()` is all that it printed so far on stdout, `errors()` on stderr. */
@@ -51,7 +53,7 @@ export type Service = {
 };
 
 /** Starts the real service as its own process; resolves once its dispatcher has started. */
-export async function startService(t: TestContext, { dir, env = {}, allowlist }: ServiceOptions = {}): Promise<Service> {
+export async function startService(t: TestContext, { dir, env = {}, allowlist, startMs = 20_000 }: ServiceOptions = {}): Promise<Service> {
   const folder = dir ?? path.join(tempFolder(t), 'spool');
   const child = spawn(process.execPath, [path.join(ROOT, 'service', 'main.ts'), 'serve'], {
     cwd: ROOT,
@@ -66,7 +68,7 @@ export async function startService(t: TestContext, { dir, env = {}, allowlist }:
     () => output().includes('dispatcher started') || failedToStart(child, output(), errors()),
     'the line "dispatcher started"',
     {
-      timeoutMs: 20_000,
+      timeoutMs: startMs,
     },
   );
   return {

@@ -15,10 +15,11 @@ export function whereabouts(spool: Spool, id: string): string[] {
       .filter(isIts)
       .map(() => folder as string),
   );
-  const slots = fs.readdirSync(spool.running).filter((slot) => fs.statSync(path.join(spool.running, slot)).isDirectory());
+  const isFolder = (slot: string) => fs.statSync(path.join(spool.running, slot), { throwIfNoEntry: false })?.isDirectory();
+  const slots = fs.readdirSync(spool.running).filter(isFolder);
   const running = slots.flatMap((slot) =>
-    fs
-      .readdirSync(spool.slot(slot))
+    spool.disk
+      .names(spool.slot(slot))
       .filter(isIts)
       .map(() => `running/${slot}`),
   );

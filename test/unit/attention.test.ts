@@ -12,12 +12,14 @@ type Slot = Snapshot['slots'][number];
 const aSlot = (over: Partial<Slot> = {}): Slot => ({ kind: 'runner', life: 'alive', jobs: [], stopping: false, draining: false, ...over });
 const DISPATCHER = aSlot({ kind: 'dispatcher' });
 
+const roomOf = (freeBytes: number) => ({ freeBytes, totalBytes: 20_000 * MIB, freeFiles: 1_000_000 });
+
 /** A service that is well, but for what a test says. */
 const aSnapshot = (over: Partial<Snapshot> = {}): Snapshot => ({
   counts: NONE,
   slots: [DISPATCHER, aSlot()],
   isPaused: false,
-  freeBytes: 10_000 * MIB,
+  room: roomOf(10_000 * MIB),
   minFreeBytes: 50 * MIB,
   oldestPendingMs: undefined,
   endedLastHour: 0,
@@ -52,7 +54,7 @@ test('each concern leads to a page on which to act', () => {
     aSnapshot({
       slots,
       isPaused: true,
-      freeBytes: 0,
+      room: roomOf(0),
       failures: [aGroup()],
       rejected: { count: 1, isMore: false },
       unread: { ledgerBytes: 1, files: 0 },
@@ -90,9 +92,9 @@ test('a pause says how much waits for its end, and is the only cause named for i
 });
 
 test('the disk is spoken of before it is too full, and differently once it is', () => {
-  assert.deepEqual(kindsOf({ freeBytes: 100 * MIB }), []);
-  assert.match(textsOf({ freeBytes: 99 * MIB })[0] ?? '', /^Only 99 MiB are free .*: under 50 MiB .* nothing is accepted or run\.$/);
-  assert.match(textsOf({ freeBytes: 49 * MIB })[0] ?? '', /less than 50 MiB .*: nothing is accepted or run until there is more\.$/);
+  assert.deepEqual(kindsOf({ room: roomOf(100 * MIB) }), []);
+  assert.match(textsOf({ room: roomOf(99 * MIB) })[0] ?? '', /^Only 99 MiB are free .*: under 50 MiB .* nothing is accepted or run\.$/);
+  assert.match(textsOf({ room: roomOf(49 * MIB) })[0] ?? '', /less than 50 MiB .*: nothing is accepted or run until there is more\.$/);
 });
 
 test('dead runners are counted with the jobs they left; dead dispatchers leave none', () => {

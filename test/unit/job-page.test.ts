@@ -34,7 +34,7 @@ test('a failed job shows what it was given, what went wrong each time, and what 
   assert.match(text, /1 after the first attempt <span[^>]*>from the request/);
   assert.match(text, /5m <span[^>]*>from the request/);
   assert.match(text, /exponential <span[^>]*>from the service/);
-  assert.match(text, new RegExp(`mv ${file} ${spool.incoming}/`));
+  assert.match(text, new RegExp(`mv -n ${file} ${spool.incoming}/`));
   assert.match(text, /action="\/dashboard\/jobs\/a\/retry"/);
   assert.match(text, /class="button danger confirm" href="\/dashboard\/jobs\/a\/delete\?back=/);
   assert.match(text, /href="\/dashboard\/enqueue\?from=a"/);

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { flaws } from '../../spool/fsck.ts';
 import { acquireSlot, forgetSlot, type Holder, holderOfSlot, type Lease, slots } from '../../spool/lease.ts';
 import { Liveness } from '../../spool/liveness.ts';
 import { clearDrain, drainRequests, isDrainRequested, requestDrain } from '../../spool/marker.ts';
@@ -103,5 +102,4 @@ test('a drain marker goes with its slot, makes no slot of its own, and a folder 
   fs.mkdirSync(path.join(spool.running, 'folder-9.drain'));
   assert.deepEqual(slots(spool), []);
   assert.deepEqual(drainRequests(spool), ['gone-8']);
-  assert.deepEqual([...flaws(spool, new Liveness(spool, STALE))], []);
 });

@@ -153,7 +153,7 @@ test('each state offers the shell command for each of its actions, and the words
   }
   const place: Place = { state: 'rejected', name, file: `${spool.rejected}/${name}` };
   const [again] = shellCommands(spool, { id: 'x', state: 'rejected', priority: 5, runAt: '', attempts: [] }, place, NOW);
-  assert.match(again?.command ?? '', /^mv '.*it'\\''s; rm -rf ~\.json' /);
+  assert.match(again?.command ?? '', /^mv -n '.*it'\\''s; rm -rf ~\.json' /);
 });
 
 test('the shell commands do what they say', (t) => {
