@@ -57,7 +57,7 @@ test('a script can tell from exit code and output what became of a job, with a s
     await cli('run', 'Shell', 'broken', '--id', 'b1', '--wait');
     const shown = await cli('show', 'b1');
     assert.match(shown.out, /exited with code 3/);
-    assert.match(shown.out, /run again mv \S+\/failed\/\S+-b1\.json \S+\/incoming\//);
+    assert.match(shown.out, /run again mv -n \S+\/failed\/\S+-b1\.json \S+\/incoming\//);
     assert.equal((await cli('retry', 'b1')).code, 0);
     await waitFor(async () => JSON.parse((await cli('show', 'b1', '--json')).out).attempts.length === 2, 'a second attempt');
   });
