@@ -183,7 +183,7 @@ async function runsOn(spool: Spool): Promise<void> {
 }
 
 /** How many races are run; by hand 1,000. */
-const RACES = Number(process.env.RACES ?? 120);
+const RACES = Number(process.env.RACES ?? 80);
 const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000);
 const ENDS = ['completed', 'failed', 'permanent', 'snoozed', 'late'] as const;
 

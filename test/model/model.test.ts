@@ -16,7 +16,7 @@ import { compareAll } from './compare.ts';
 import { Model } from './model.ts';
 import { World } from './world.ts';
 
-const RUNS = Number(process.env.JOBSPOOL_RUNS ?? 100);
+const RUNS = Number(process.env.JOBSPOOL_RUNS ?? 60);
 const SEED = Number(process.env.JOBSPOOL_SEED ?? process.hrtime.bigint() % 2_147_483_647n);
 
 test('a spool is what its documents say, whatever people, runners and crashes do to it in whatever order', async (t) => {
