@@ -231,7 +231,7 @@ onSmallDisk('a service that is started on a full disk says so, waits, and begins
   assert.match(err, /its disk is full; make room/);
   // Each try makes a lock and takes it back: at the third change of the folder at least one has failed.
   const times = new Set([fs.statSync(spool.running).mtimeMs]);
-  const starting = startService(t, { dir: spool.root, allowlist: ALLOWLIST, env: { JOBSPOOL_MIN_FREE: '0' }, startMs: 60_000 });
+  const starting = startService(t, { dir: spool.root, allowlist: ALLOWLIST, env: { JOBSPOOL_MIN_FREE: '0' } });
   const notEarly = await Promise.race([
     starting.then(() => true),
     waitFor(() => times.add(fs.statSync(spool.running).mtimeMs).size > 3, 'a process that reaches for a slot again and again', {

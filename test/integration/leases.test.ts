@@ -41,7 +41,7 @@ async function containers(t: TestContext, count: number, dir: string, allowlist 
   return NO_NAMESPACES === undefined ? Promise.all(Array.from({ length: count }, () => startContainer(t, dir, allowlist))) : [];
 }
 
-suite('leases', { concurrency: 4 }, () => {
+suite('leases', { concurrency: 3 }, () => {
   test('a handler that blocks its event loop, or fills the thread pool, for three stale times keeps its claim though others watch from afar', async (t) => {
     const { spool } = await start(t, { allowlist: ALLOWLIST, env: { JOBSPOOL_RUNNERS: '2' } });
     const jobs = { blocks: 'blockUntil', fills: 'fillUntil' };

@@ -11,7 +11,7 @@ export class Service {
   /** Resolves once `/readyz` says that it takes work. */
   static async start(dir: string, runners: number): Promise<Service> {
     const service = new Service(dir, runners);
-    await waitFor(() => service.#isReady(), 'the service to be ready', { timeoutMs: 20_000 });
+    await waitFor(() => service.#isReady(), 'the service to be ready', { timeoutMs: 60_000 });
     return service;
   }
 

@@ -36,7 +36,7 @@ export type ServiceOptions = {
   env?: Record<string, string>;
   /** The allow-list file; default: the project's own. */
   allowlist?: string;
-  /** How long its start may take at most; default 20,000. */
+  /** How long its start may take at most, in milliseconds; default 60,000: a busy machine is slow. */
   startMs?: number;
 };
 
@@ -53,7 +53,7 @@ export type Service = {
 };
 
 /** Starts the real service as its own process; resolves once its dispatcher has started. */
-export async function startService(t: TestContext, { dir, env = {}, allowlist, startMs = 20_000 }: ServiceOptions = {}): Promise<Service> {
+export async function startService(t: TestContext, { dir, env = {}, allowlist, startMs = 60_000 }: ServiceOptions = {}): Promise<Service> {
   const folder = dir ?? path.join(tempFolder(t), 'spool');
   const child = spawn(process.execPath, [path.join(ROOT, 'service', 'main.ts'), 'serve'], {
     cwd: ROOT,
