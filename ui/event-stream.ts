@@ -24,8 +24,8 @@ export function eventStream(context: Context, tell: (stream: EventStream) => Pro
     stream.onAbort(() => aborted.abort());
     const send: EventStream['send'] = async (what) => {
       const deadline = setTimeout(() => stream.abort(), WRITE_MS);
-      await (typeof what === 'string' ? stream.write(what) : stream.writeSSE(what));
-      clearTimeout(deadline);
+      const sent = typeof what === 'string' ? stream.write(what) : stream.writeSSE(what);
+      await sent.finally(() => clearTimeout(deadline));
     };
     try {
       // Not every server and proxy reports a reader that has gone in both ways.

@@ -3,6 +3,7 @@ import { formatDuration } from '../../spool/duration.ts';
 import { parseJobName } from '../../spool/filename.ts';
 import { Liveness } from '../../spool/liveness.ts';
 import { isPaused } from '../../spool/marker.ts';
+import { overdueMs } from '../../spool/overdue.ts';
 import { countByState, places } from '../../spool/query.ts';
 import { slotViews } from '../../spool/slots.ts';
 import type { Spool } from '../../spool/spool.ts';
@@ -51,14 +52,11 @@ function statsOf(spool: Spool, staleMs: number, now: number): Stats {
   };
 }
 
-/** So many are looked at: what came to its folder later than its run-at, such as a job that was retried by hand, has not waited since then. */
+/** So many are looked at: the one with the oldest run-at need not have waited longest (`overdueMs`). */
 const MOST_OVERDUE = 100;
 
 function oldestPendingMs(spool: Spool, now: number): number | null {
-  const waits = mostOverdue(spool, now).flatMap(({ file, runAt }) => {
-    const cameAt = spool.disk.facts(file)?.ctimeMs;
-    return cameAt === undefined ? [] : [Math.max(0, Math.round(now - Math.max(runAt, cameAt)))];
-  });
+  const waits = mostOverdue(spool, now).flatMap(({ file, runAt }) => overdueMs(spool, file, runAt, now) ?? []);
   return waits.length === 0 ? null : Math.max(...waits);
 }
 

@@ -12,7 +12,7 @@ export type FailureGroup = {
   newest: number;
   /** The id of the newest of them. */
   example: string;
-  /** A filter text that finds them; it may find others of the same class whose error has this one in it. */
+  /** A filter text that finds them among the failed; it may find others of the same class whose error has this one in it. */
   filter: string;
 };
 
@@ -41,7 +41,6 @@ export function failureGroups(entries: readonly Entry[], since: number): Failure
 
 function filterOf(className: string, method: string, error: string, since: number): string {
   const terms = [
-    'state:failed',
     ...(className === '' ? [] : [term('class', className)]),
     ...(method === '' ? [] : [term('method', method)]),
     ...(error === '' ? [] : [term('error', error)]),

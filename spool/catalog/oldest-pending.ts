@@ -1,5 +1,6 @@
 import { MAX_PRIORITY, parseJobName } from '../filename.ts';
 import { runAtOf } from '../order.ts';
+import { overdueMs } from '../overdue.ts';
 import type { Entry } from './job-folder.ts';
 import type { Known } from './known.ts';
 import { firstThat } from './sorted.ts';
@@ -13,9 +14,8 @@ export function oldestPendingMs({ spool, waiting }: Known, now: number): number 
     ...incoming.slice(0, MAX_INCOMING),
   ];
   const waits = heads.flatMap(({ folder, name }) => {
-    const cameAt = spool.disk.facts(`${spool[folder]}/${name}`)?.ctimeMs;
     const runAt = parseJobName(name) ? runAtOf(name) : 0;
-    return cameAt === undefined || runAt > now ? [] : [Math.max(0, Math.round(now - Math.max(runAt, cameAt)))];
+    return runAt > now ? [] : (overdueMs(spool, `${spool[folder]}/${name}`, runAt, now) ?? []);
   });
   return waits.length === 0 ? undefined : Math.max(...waits);
 }

@@ -31,7 +31,8 @@ test('failures that differ in numbers and ids alone are one group, and its filte
     rest.map(({ count }) => count),
     [1, 1],
   );
-  for (const group of [first, ...rest]) assert.equal((await found(catalog, group?.filter ?? '')).length, group?.count, group?.filter);
+  for (const group of [first, ...rest])
+    assert.equal((await found(catalog, `state:failed ${group?.filter}`)).length, group?.count, group?.filter);
 });
 
 test('whatever class, method and message a failure has, the filter of its group finds it', async (t) => {
@@ -41,7 +42,7 @@ test('whatever class, method and message a failure has, the filter of its group 
   const catalog = await catalogOf(spool);
   const groups = catalog.failures(0);
   assert.equal(groups.length, words.length);
-  for (const group of groups) assert.deepEqual(await found(catalog, group.filter), [group.example], group.filter);
+  for (const group of groups) assert.deepEqual(await found(catalog, `state:failed ${group.filter}`), [group.example], group.filter);
 });
 
 test('the kind of an error keeps the words that tell it from others', () => {

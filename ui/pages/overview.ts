@@ -8,8 +8,7 @@ import { workersOf } from '../at-work.ts';
 import { concernsIn } from '../attention.ts';
 import type { Dashboard, Env } from '../dashboard.ts';
 import { firstJob } from '../first-job.ts';
-import { frameOf } from '../frame.ts';
-import { unusableSentence } from '../trouble.ts';
+import { type Frame, frameOf } from '../frame.ts';
 import { type Overview, overviewPage } from '../views/overview.ts';
 
 /** `/dashboard`. */
@@ -18,7 +17,7 @@ export function overviewPages(dashboard: Dashboard): Hono<Env> {
   app.get('/dashboard', async (context) => {
     await dashboard.catalog.refresh();
     const frame = frameOf(context, dashboard);
-    return context.html(overviewPage(frame, await overviewOf(dashboard, frame.now)));
+    return context.html(overviewPage(frame, await overviewOf(dashboard, frame)));
   });
   return app;
 }
@@ -29,7 +28,7 @@ const LAST_FAILURES = 10;
 /** Of the files rejected within the last hour no more are counted. */
 const MAX_REJECTED = 20;
 
-async function overviewOf(dashboard: Dashboard, now: number): Promise<Overview> {
+async function overviewOf(dashboard: Dashboard, { now, trouble }: Frame): Promise<Overview> {
   const { catalog, spool, minFreeBytes } = dashboard;
   const counts = catalog.counts(now);
   const { unread } = catalog;
@@ -38,7 +37,7 @@ async function overviewOf(dashboard: Dashboard, now: number): Promise<Overview> 
   const oldestPendingMs = catalog.oldestPendingMs(now);
   const room = spool.disk.room(spool.root);
   const concerns = concernsIn({
-    unusable: unusableSentence(spool),
+    unusable: trouble?.kind === 'unusable' ? trouble.text : undefined,
     counts,
     slots: workers,
     isPaused: isPaused(spool),

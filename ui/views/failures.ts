@@ -65,9 +65,7 @@ ${groups.length > MAX_GROUPS ? html`<p class="muted">${figure(groups.length - MA
 const MAX_GROUPS = 100;
 
 function row(frame: Frame, group: FailureGroup): Html {
-  const { count, newest, example, filter } = group;
-  // The tab says the state already; in the search it would contradict every other tab.
-  const q = filter.replace(/^state:failed /, '');
+  const { count, newest, example, filter: q } = group;
   const error = stripAnsi(group.error);
   const handler = handlerName(group);
   const jobs = frame.url('/dashboard/jobs', { state: 'failed', q });
