@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { Ledger } from '../spool/ledger.ts';
 import { marksOfSlot, Offspring } from '../spool/offspring.ts';
 import { platform } from '../spool/platform.ts';
-import { openSpool } from '../spool/spool.ts';
+import { spoolAt } from '../spool/spool.ts';
 import { Board } from './board.ts';
 import { capturePrints } from './capture.ts';
 import { EventLog } from './event-log.ts';
@@ -28,7 +28,7 @@ const settings = JSON.parse(process.env.JOBSPOOL_RUNNER ?? '{}') as RunnerSettin
 // Handlers and their children have no business with it.
 delete process.env.JOBSPOOL_RUNNER;
 
-const spool = openSpool(settings.dir, { durability: settings.durability });
+const spool = spoolAt(settings.dir, { durability: settings.durability });
 const queue: string[] = [];
 let lines: string[] = [];
 let settled: Settlement[] = [];

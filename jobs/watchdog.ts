@@ -9,7 +9,7 @@ import { acquireSlot, type Lease } from '../spool/lease.ts';
 import { clearCancel, isCancelRequested } from '../spool/marker.ts';
 import { marksOfSlot, Offspring } from '../spool/offspring.ts';
 import { platform } from '../spool/platform.ts';
-import { openSpool } from '../spool/spool.ts';
+import { spoolAt } from '../spool/spool.ts';
 import { Board, sharedClock } from './board.ts';
 import { capFile } from './job-log.ts';
 import type { FromWatchdog, RunnerSettings, ToWatchdog } from './messages.ts';
@@ -24,7 +24,7 @@ const DEAF_MS = 1_000;
 type Stop = { sequence: number; reason: 'cancelled' | 'timed-out'; since: number; termed: boolean; offspring: Offspring };
 
 const { settings, memory } = workerData as WatchdogData;
-const spool = openSpool(settings.dir, { durability: settings.durability });
+const spool = spoolAt(settings.dir, { durability: settings.durability });
 const board = new Board(memory);
 let stop: Stop | undefined;
 

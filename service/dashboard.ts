@@ -1,7 +1,7 @@
 import { EventLog } from '../jobs/event-log.ts';
 import { loadAllowlist } from '../jobs/load-allowlist.ts';
 import { Catalog } from '../spool/catalog.ts';
-import { openSpool } from '../spool/spool.ts';
+import { spoolAt } from '../spool/spool.ts';
 import { makeApp } from '../ui/app.ts';
 import type { Journal, Setting } from '../ui/dashboard.ts';
 import { allowedClasses } from './allowed-classes.ts';
@@ -30,7 +30,7 @@ export type LoadedDashboard = {
 /** Loads the dashboard and the API, over a spool that they only read and steer. */
 export async function loadDashboard(plan: DashboardPlan, { onLine, readiness }: Surroundings): Promise<LoadedDashboard> {
   const { config, settings } = plan;
-  const spool = openSpool(config.dir, { durability: config.durability });
+  const spool = spoolAt(config.dir, { durability: config.durability });
   const allowlist = await loadAllowlist(plan.allowlist);
   const log = new EventLog(spool, { level: config.logLevel, onLine });
   const catalog = new Catalog(spool);

@@ -214,6 +214,8 @@ function promptly({ disk }: Spool): object {
     return { mtime: new Date(Math.round(facts.mtimeMs)) };
   };
   const make = (folder: string) => {
+    // Not in the place of a disk that is not mounted just now.
+    if (!disk.exists(path.dirname(folder))) throw failed('ENOENT', folder);
     if (!disk.makeFolder(folder)) throw failed('EEXIST', folder);
   };
   return {

@@ -19,7 +19,7 @@ export const DEFAULT_DIR = './var/spool';
  * user may not use it. Nothing in the spool is changed in those cases.
  */
 export function openSpool(dir: string, { durability = 'full', disk = realDisk }: SpoolOptions = {}): Spool {
-  const spool: Spool = { ...layout(dir), disk, durability };
+  const spool = spoolAt(dir, { durability, disk });
   try {
     checkVersion(spool);
     for (const folder of [spool.root, ...FOLDERS.map((name) => spool[name])]) disk.makeFolder(folder, durability === 'full');
@@ -31,6 +31,16 @@ export function openSpool(dir: string, { durability = 'full', disk = realDisk }:
   checkOneFileSystem(spool);
   return spool;
 }
+
+/**
+ * A spool that was opened before, by another thread or process of ours. Nothing is looked at or made: folders that are gone with an
+ * unmounted disk must not be made anew in its place, where they would look like a spool from which somebody took the jobs.
+ */
+export const spoolAt = (dir: string, { durability = 'full', disk = realDisk }: SpoolOptions = {}): Spool => ({
+  ...layout(dir),
+  disk,
+  durability,
+});
 
 /** A name under `tmp/` that nobody else uses. */
 export function temporaryFile(spool: Spool, what: string): string {

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
 import { runBackgroundJob } from '../../jobs/run-background-job.ts';
-import { acquireSlot, holderOfSlot } from '../../spool/lease.ts';
+import { acquireSlot, type Holder, holderOfSlot, slots } from '../../spool/lease.ts';
 import { Ledger, ledgerLine, linesOf } from '../../spool/ledger.ts';
 import { jobStatus } from '../../spool/query.ts';
 import { openSpool, type Spool } from '../../spool/spool.ts';
@@ -161,6 +161,35 @@ onSmallDisk(
     assert.equal(await service.stop(), 0);
   },
 );
+
+onSmallDisk('a runner that has to be started while the disk is unmounted makes no second spool in its place', async (t) => {
+  const { disk, spool, service, world } = await serviceOnDisk(t);
+  world.drop('kept', 'finish');
+  await statesAre(spool, { kept: 'running' });
+  const runners = () => slots(spool).flatMap((slot) => holderOfSlot(spool, slot) ?? []);
+  const isIdle = ({ kind, slot }: Holder) => kind === 'runner' && fs.readdirSync(spool.slot(slot)).length === 0;
+  const idle = await waitFor(() => runners().find(isIdle), 'a runner that has nothing to do', PATIENT);
+  disk.unmount();
+  process.kill(idle.pid, 'SIGKILL');
+  await waitFor(
+    () => said(service, /start a runner: it exited with code \d+ before it was ready/).length > 0,
+    'a runner that cannot start',
+    PATIENT,
+  );
+  world.open();
+  await waitFor(() => keptOutcomes(service).length === 1, 'the outcome to be kept', PATIENT);
+  assert.deepEqual(fs.readdirSync(disk.root), [], 'nothing was made where the disk was');
+  disk.mount();
+  await statesAre(spool, { kept: 'completed' });
+  assert.deepEqual(
+    jobStatus(spool, 'kept')?.attempts.map(({ outcome }) => outcome),
+    ['completed'],
+  );
+  await waitFor(async () => (await ready(service)).status === 200, 'the service to be ready again', PATIENT);
+  world.drop('next', 'finish');
+  await statesAre(spool, { next: 'completed' });
+  assert.equal(await service.stop(), 0);
+});
 
 onSmallDisk(
   'under JOBSPOOL_MIN_FREE nothing is accepted or claimed, with its own sentence, and all goes on when there is more',
