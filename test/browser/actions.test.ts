@@ -83,12 +83,12 @@ test('a running job that listens to its signal is cancelled from its page', asyn
   const { base, spool, folder } = await service();
   const note = path.join(folder, 'told');
   dropFile(spool, 'p5-now-polite.json', { class: 'Trouble', method: 'politeSleep', params: [60_000, note] });
-  await waitFor(() => jobStatus(spool, 'polite')?.state === 'running', 'the job to run');
+  await waitFor(() => fs.existsSync(note), 'its handler to run');
   const page = await openPage(t, `${base}/dashboard/jobs/polite`);
   await page.getByRole('button', { name: 'Cancel job polite' }).click();
   await notice(page, 'polite: cancellation asked for; its runner in');
   await chip(page, 'cancelled').waitFor();
-  assert.ok(fs.existsSync(note), 'its handler was not told');
+  assert.equal(fs.readFileSync(note, 'utf8'), 'the job was cancelled', 'its handler was not told');
   await page.getByRole('button', { name: 'Retry job polite' }).waitFor();
 });
 

@@ -81,6 +81,7 @@ test('a bulk action in the background is followed by looking again, without a sc
   const page = await withoutScript(t, '/dashboard/jobs?state=cancelled');
   await page.getByRole('button', { name: 'Delete all 250 cancelled…' }).click();
   await page.getByRole('button', { name: 'Delete 250 jobs' }).click();
+  await page.waitForURL('**/operations/*');
   await waitFor(async () => {
     await page.reload();
     return page.getByText('Deleted 250.').isVisible();

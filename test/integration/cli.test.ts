@@ -139,9 +139,8 @@ test('an interrupt ends wait, exec and drain with 130, and the job goes on or is
   assert.match((await cli('status', 'i1')).out, /^i1 pending /);
   const waiting = await cli.until('SIGINT', (err) => err.includes('no dispatcher runs'), 'wait', 'i1');
   assert.equal(waiting.code, 130, waiting.err);
-  // exec works in a folder of its own, which it makes once it listens for signals.
-  const isUnderWay = () => fs.readdirSync(temporary).some((name) => name.startsWith('jobspool-exec-'));
   const note = path.join(dir, 'exec-note');
+  const isUnderWay = () => fs.existsSync(note);
   const exec = await cli.until('SIGINT', isUnderWay, 'exec', 'Trouble', 'politeSleep', '60000', note);
   assert.equal(exec.code, 130, exec.err);
   assert.equal(fs.readFileSync(note, 'utf8'), 'the job was cancelled');

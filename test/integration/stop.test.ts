@@ -13,7 +13,6 @@ import { TROUBLE } from '../support/trouble.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const touch = (spool: Spool, id: string) => fs.writeFileSync(path.join(spool.cancel, id), '');
-const isRunning = (spool: Spool, id: string) => jobStatus(spool, id)?.state === 'running';
 const pidsIn = (file: string) => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8').trim().split('\n').map(Number) : []);
 
 test('a cancellation that was asked for before a job was submitted does not hit it', async (t) => {
@@ -60,7 +59,7 @@ test('cancel and timeout end whatever runs, with its children', async (t) => {
   await t.test('a running job gets its AbortSignal, with the reason, and is cancelled when it stops', async () => {
     const note = path.join(spool.tmp, 'note');
     drop('polite', 'politeSleep', [60_000, note]);
-    await waitFor(() => isRunning(spool, 'polite'), 'the job to run');
+    await waitFor(() => fs.existsSync(note), 'its handler to run');
     touch(spool, 'polite');
     const status = await waitForJob(spool, 'polite', { timeout: '2s' });
     assert.equal(status.state, 'cancelled');
