@@ -15,9 +15,11 @@ import type { Look } from './look.ts';
 type Slot = { name: string; holder: Holder | undefined; isHeld: boolean; isFree: boolean; isQuiet: boolean; who: string };
 
 export function* inRunning(look: Look): Generator<Flaw> {
+  // Listed before the slots are: what stands here for a slot that is taken meanwhile is no stranger's.
+  const names = look.spool.disk.names(look.spool.running);
   const known = slots(look.spool);
   for (const name of known) yield* inSlot(look, slotOf(look, name));
-  yield* strangers(look, new Set(known));
+  yield* strangers(look, names, new Set(known));
 }
 
 /** What stands in `running/` for a slot: its folder, and files with these endings. */
@@ -130,8 +132,8 @@ function emptySlot(spool: Spool, { name, isFree, who, holder }: Slot, hasFolder:
   );
 }
 
-function* strangers({ spool }: Look, known: ReadonlySet<string>): Generator<Flaw> {
-  for (const name of spool.disk.names(spool.running)) {
+function* strangers({ spool }: Look, names: readonly string[], known: ReadonlySet<string>): Generator<Flaw> {
+  for (const name of names) {
     if (known.has(name.replace(SIDE_ENDING, ''))) continue;
     const details = spool.disk.details(`${spool.running}/${name}`);
     if (details) yield stranger(spool, name, details.kind);

@@ -19,8 +19,13 @@ const ALLOWLIST = path.resolve(import.meta.dirname, '..', 'fixtures', 'allowlist
 const look = (spool: Spool): Flaw[] => [...flaws(spool, new Liveness(spool, 5_000))];
 
 test('on a service under load fsck has nothing to say, however often it looks, and a repair in a run harms no job', async (t) => {
-  const { dir } = await startService(t, { allowlist: ALLOWLIST });
+  const { dir, output } = await startService(t, { allowlist: ALLOWLIST });
   const spool = openSpool(dir, { durability: 'none' });
+  const about = () =>
+    `${fs.readdirSync(spool.running).join(' ')}\n${output()
+      .split('\n')
+      .filter((line) => !line.includes('"event"'))
+      .join('\n')}`;
   let isOver = false;
   let submitted = 0;
   const producing = (async () => {
@@ -43,7 +48,7 @@ test('on a service under load fsck has nothing to say, however often it looks, a
     assert.deepEqual(
       found.map(({ what }) => what),
       [],
-      `round ${round}`,
+      `round ${round}: ${about()}`,
     );
     // What a first look alone would repair, in the middle of everything: each repair looks again before it acts.
     for (const { repair } of first) repair?.act();

@@ -94,6 +94,7 @@ test('a dashboard that breaks down stops no job and comes back under the same ad
   const goOn = path.join(spool.tmp, 'go-on');
   drop(spool, 'long', 'until', goOn);
   await waitFor(() => jobStatus(spool, 'long')?.state === 'running', 'the job to run');
+  await waitFor(() => isReady(base), 'the dashboard to be loaded');
   fs.writeFileSync(`${flag}-still`, '');
   fs.writeFileSync(flag, '');
   await waitFor(() => service.output().includes('the dashboard ended by itself: boom; jobs go on'), 'the breakdown to be logged');

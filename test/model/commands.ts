@@ -177,7 +177,7 @@ const restarting = fc.constant(null).map(() =>
     async act(model, world) {
       world.restartDispatcher();
       // It has not seen any marker yet.
-      for (const marker of model.markers.values()) marker.nowhere = false;
+      model.nowhere.clear();
       return undefined;
     },
   }),
@@ -428,10 +428,10 @@ function adopt(model: Model, world: World, slot: ModelSlot, job: ModelJob, end: 
     slot.job = after;
     model.settle(slot, end);
     job.bound = { to: after.where, name: after.name, after, hasOld };
-    if (marker) model.markers.set(job.id as string, marker);
+    if (marker !== undefined) model.markers.set(job.id as string, marker);
   } else {
     model.settle(slot, end);
-    if (marker && fs.existsSync(spool.cancelMarker(job.id as string))) model.markers.set(job.id as string, marker);
+    if (marker !== undefined && fs.existsSync(spool.cancelMarker(job.id as string))) model.markers.set(job.id as string, marker);
   }
 }
 

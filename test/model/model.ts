@@ -63,7 +63,10 @@ export class Model {
   listed = true;
   jobs: ModelJob[] = [];
   slots: ModelSlot[] = [];
-  markers = new Map<string, { since: number; nowhere: boolean }>();
+  /** Ids whose cancellation is asked for, with when. */
+  markers = new Map<string, number>();
+  /** Of which the dispatcher saw a marker, and no job, when it looked last. */
+  nowhere = new Set<string>();
   #serial = 0;
 
   /** How often each kind of step was taken. */
@@ -130,7 +133,7 @@ export class Model {
 
   mark(id: string): void {
     // Touching a marker again changes its time.
-    this.markers.set(id, { nowhere: this.markers.get(id)?.nowhere ?? false, since: this.tick() });
+    this.markers.set(id, this.tick());
   }
 
   /** The dispatcher looks: it accepts what is in `incoming/`, best first, then carries out the markers. */
@@ -142,8 +145,9 @@ export class Model {
       this.#acceptOne(job);
       const marker = job.id !== undefined && job.where === 'pending' ? before.get(job.id) : undefined;
       // It was meant for an earlier job of that id, or for none.
-      if (marker && marker.since < job.arrived) this.markers.delete(job.id as string);
+      if (marker !== undefined && marker < job.arrived) this.markers.delete(job.id as string);
     }
+    for (const id of this.nowhere) if (!this.markers.has(id)) this.nowhere.delete(id);
     for (const id of [...this.markers.keys()]) this.#carryOut(id);
   }
 
@@ -177,16 +181,15 @@ export class Model {
   }
 
   #carryOut(id: string): void {
-    const marker = this.markers.get(id) as { since: number; nowhere: boolean };
     const job = this.live(id);
-    if (job?.where === 'running') return;
-    if (job) {
+    if (job?.where === 'running') this.nowhere.delete(id);
+    else if (job) {
       this.cancelWaiting(job);
       this.markers.delete(id);
     } else if (!this.jobs.some((other) => other.id === id && other.where === 'incoming')) {
       // For a job that is over or unknown nothing happens, and the marker goes at the second look.
-      if (marker.nowhere) this.markers.delete(id);
-      else marker.nowhere = true;
+      if (this.nowhere.delete(id)) this.markers.delete(id);
+      else this.nowhere.add(id);
     }
   }
 

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { disk } from '../../spool/disk.ts';
 import type { Sums } from '../../spool/fsck/sums.ts';
 import { type Flaw, flaws } from '../../spool/fsck.ts';
 import { Liveness } from '../../spool/liveness.ts';
@@ -101,6 +102,27 @@ for (const [index, damage] of DAMAGES.entries()) {
     if (damage.leaves !== 'nothing') assert.ok(left.some(({ kind }) => kind === damage.kind));
   });
 }
+
+test('a slot that is taken while fsck looks is not taken for a stranger, whose holder a repair would remove', (t) => {
+  const folder = tempFolder(t);
+  const { running, slot, holder, lock } = openSpool(folder, { durability: 'none' });
+  let taken = 0;
+  const names = (listed: string): string[] => {
+    const found = disk.names(listed);
+    if (listed !== running) return found;
+    taken += 1;
+    const name = `host-${taken}`;
+    for (const made of [lock(name), slot(name)]) fs.mkdirSync(made);
+    fs.writeFileSync(holder(name), '{}');
+    return found;
+  };
+  const { found } = check(openSpool(folder, { durability: 'none', disk: { ...disk, names } }));
+  assert.ok(taken >= 2, 'running/ is listed more than once');
+  assert.deepEqual(
+    found.filter(({ kind }) => kind.startsWith('foreign')),
+    [],
+  );
+});
 
 test('a crash at any step of any repair loses no job, and the next repair brings it to its end', async (t) => {
   const root = tempFolder(t);
