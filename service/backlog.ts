@@ -35,8 +35,9 @@ export class Backlog {
 
   /** Adds a waiting job; a name that is known already stays once. `now` in milliseconds since the epoch. */
   add(name: string, now: number): void {
-    if (this.#queued.has(name)) return;
+    // Also of a name that is in a heap already: an earlier job of that id may have left it there, under which this one waits now.
     this.#names.set(idOf(name), name);
+    if (this.#queued.has(name)) return;
     this.#queued.add(name);
     (runAtOf(name) <= now ? this.#ready : this.#due).push(name);
   }

@@ -16,8 +16,10 @@ import { compareAll } from './compare.ts';
 import { Model } from './model.ts';
 import { World } from './world.ts';
 
-const RUNS = Number(process.env.JOBSPOOL_RUNS ?? 60);
-const SEED = Number(process.env.JOBSPOOL_SEED ?? process.hrtime.bigint() % 2_147_483_647n);
+const { JOBSPOOL_RUNS, JOBSPOOL_SEED } = process.env;
+const RUNS = Number(JOBSPOOL_RUNS ?? 60);
+// The same histories each time where nobody asked for more: what is found by chance is found by hand, and not by who changed something else.
+const SEED = Number(JOBSPOOL_SEED ?? (JOBSPOOL_RUNS === undefined ? 20_261_122 : process.hrtime.bigint() % 2_147_483_647n));
 
 test('a spool is what its documents say, whatever people, runners and crashes do to it in whatever order', async (t) => {
   t.diagnostic(`JOBSPOOL_SEED=${SEED} JOBSPOOL_RUNS=${RUNS} repeats this run`);

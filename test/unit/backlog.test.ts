@@ -106,3 +106,14 @@ test('thousands of jobs come out highest priority first', () => {
   for (const name of names) backlog.add(name, BASE + 10);
   assert.deepEqual(backlog.take(10_000), names.toSorted(compareJobs));
 });
+
+test('a job whose name an earlier job of its id has left behind is known as live: no second one of that id is accepted beside it', () => {
+  const backlog = new Backlog();
+  backlog.add(at(7), BASE);
+  // A person renamed it to another run-at, under which it ran.
+  backlog.add(at(5), BASE);
+  backlog.remove(at(5));
+  // Its id is used again, for the time that it had first.
+  backlog.add(at(7), BASE);
+  assert.equal(backlog.nameOf('a'), at(7));
+});
