@@ -172,7 +172,7 @@ onSmallDisk('a runner that has to be started while the disk is unmounted makes n
   disk.unmount();
   process.kill(idle.pid, 'SIGKILL');
   await waitFor(
-    () => said(service, /start a runner: it exited with code \d+ before it was ready/).length > 0,
+    () => said(service, /start a runner: /).length > 0,
     'a runner that cannot start',
     PATIENT,
   );
