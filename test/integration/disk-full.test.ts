@@ -171,11 +171,7 @@ onSmallDisk('a runner that has to be started while the disk is unmounted makes n
   const idle = await waitFor(() => runners().find(isIdle), 'a runner that has nothing to do', PATIENT);
   disk.unmount();
   process.kill(idle.pid, 'SIGKILL');
-  await waitFor(
-    () => said(service, /start a runner: /).length > 0,
-    'a runner that cannot start',
-    PATIENT,
-  );
+  await waitFor(() => said(service, /start a runner: /).length > 0, 'a runner that cannot start', PATIENT);
   world.open();
   await waitFor(() => keptOutcomes(service).length === 1, 'the outcome to be kept', PATIENT);
   assert.deepEqual(fs.readdirSync(disk.root), [], 'nothing was made where the disk was');

@@ -1,6 +1,7 @@
 /** What a spool's processes and folders come to, sampled again and again, and whether any of it grows. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { liveHeap } from './live-heap.ts';
 import { type Usage, usageOf } from './processes.ts';
 import { type Growth, growth } from './slope.ts';
 import { namesIn, type World } from './world.ts';
@@ -11,6 +12,7 @@ export type Series = Map<string, number[]>;
 const MEBIBYTE = 1_048_576;
 /** What may come and go without being growth, by the ending of a series' name. Backlogs and what retention has not yet removed swing widely. */
 const NOISE: readonly [ending: string, share: number, at: number][] = [
+  [' live memory', 0.1, 4 * MEBIBYTE],
   [' memory', 0.1, 12 * MEBIBYTE],
   [' descriptors', 0, 4],
   [' threads', 0, 2],
@@ -22,7 +24,7 @@ const NOISE: readonly [ending: string, share: number, at: number][] = [
 ];
 
 /** Takes one sample of everything. */
-export function sample(world: World, series: Series): void {
+export async function sample(world: World, series: Series): Promise<void> {
   for (const { kind, number, pid } of world.members) add(series, `${kind} ${number}`, usageOf(pid));
   const runners = world.runners().flatMap(({ pid }) => usageOf(pid) ?? []);
   // Runners come and go: of each sample the largest.
@@ -31,6 +33,10 @@ export function sample(world: World, series: Series): void {
   for (const folder of FOLDERS) push(series, `${folder}/ files`, namesIn(path.join(world.spool, folder)).length);
   // It grows by design, until the day is over.
   push(series, 'logs/ bytes', sizes(path.join(world.spool, 'logs')));
+  for (const { number } of world.of('dispatcher')) {
+    const inspector = world.inspectorOf(number);
+    if (inspector !== undefined) push(series, `dispatcher ${number} live memory`, await liveHeap(inspector));
+  }
 }
 
 /** What each series came to. */
@@ -38,8 +44,18 @@ export function growths(series: Series): { name: string; growth: Growth }[] {
   return [...series].map(([name, samples]) => ({ name, growth: growth(samples, noiseOf(name, samples)) }));
 }
 
-/** A series that may grow. */
-export const mayGrow = (name: string): boolean => name === 'logs/ bytes';
+/** A series that may grow: of a dispatcher's memory only what is in use may not, and the whole has a limit. */
+export const mayGrow = (name: string): boolean => name === 'logs/ bytes' || /^dispatcher \d+ memory$/.test(name);
+
+/** What no dispatcher may come to, garbage that was not collected yet included. */
+const MEMORY_LIMIT = 300 * MEBIBYTE;
+
+/** The series that rose above their limit, with how far. */
+export const tooLarge = (series: Series): [name: string, largest: number][] =>
+  [...series]
+    .filter(([name]) => /^dispatcher \d+ memory$/.test(name))
+    .map(([name, samples]): [string, number] => [name, Math.max(...samples)])
+    .filter(([, largest]) => largest > MEMORY_LIMIT);
 
 const FOLDERS = ['tmp', 'incoming', 'pending', 'retrying', 'running', 'cancel', 'failed', 'cancelled', 'rejected', 'logs', 'logs/jobs'];
 

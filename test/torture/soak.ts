@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { waitFor } from '../support/wait-for.ts';
 import { type Books, type Found, readBooks } from './books.ts';
 import { drain } from './drain.ts';
-import { growths, mayGrow, type Series, sample } from './samples.ts';
+import { growths, mayGrow, type Series, sample, tooLarge } from './samples.ts';
 import type { Growth } from './slope.ts';
 import { judge, type Problem, type Verdict } from './verdict.ts';
 import { namesIn, World, type WorldOptions } from './world.ts';
@@ -17,7 +17,7 @@ export type SoakReport = { seed: number; seconds: number; samples: number; serie
 export async function soak(options: SoakOptions): Promise<SoakReport> {
   const { keep } = options;
   // The ledger goes by whole days: what is completed stays countable.
-  const world = new World({ ...options, env: { JOBSPOOL_KEEP_FAILED: keep, JOBSPOOL_KEEP_LOGS: keep, ...options.env } });
+  const world = new World({ ...options, inspect: true, env: { JOBSPOOL_KEEP_FAILED: keep, JOBSPOOL_KEEP_LOGS: keep, ...options.env } });
   const series: Series = new Map();
   const trouble: Problem[] = [];
   const began = performance.now();
@@ -26,7 +26,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     plantWaiting(world.spool);
     for (let at = performance.now() + options.sampleMs; performance.now() - began < options.forMs; at += options.sampleMs) {
       await sleep(Math.max(0, at - performance.now()));
-      sample(world, series);
+      await sample(world, series);
     }
     trouble.push(...takeWaiting(world.spool));
     await drain(world, options.drainMs);
@@ -40,7 +40,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const verdict = judge(books, { crashes: 0, killed: world.killed });
   const measured = growths(series);
   const surprises = world.surprises.map((what): Problem => ({ promise: 'unexpected', what }));
-  verdict.problems.push(...trouble, ...surprises, ...measured.flatMap(problemOf));
+  verdict.problems.push(...trouble, ...surprises, ...measured.flatMap(problemOf), ...tooLarge(series).map(problemOfSize));
   const samples = Math.max(0, ...[...series.values()].map(({ length }) => length));
   return { seed: options.seed, seconds: (performance.now() - began) / 1_000, samples, series: measured, verdict };
 }
@@ -91,6 +91,10 @@ function endsInLog(folder: string): Map<string, 'failed' | 'cancelled' | 'reject
       if (match) ends.set(match[2] as string, match[1] as 'failed');
     }
   return ends;
+}
+
+function problemOfSize([name, largest]: [string, number]): Problem {
+  return { promise: 'unexpected', what: `${name} came to ${Math.round(largest)}` };
 }
 
 function problemOf({ name, growth }: { name: string; growth: Growth }): Problem[] {

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { Journal } from './journal.ts';
 import { KINDS } from './kinds.ts';
+import { inspectorIn } from './live-heap.ts';
 import { isAlive, isStopped, peakRssOf, signal, startOf } from './processes.ts';
 
 export type WorldOptions = {
@@ -16,6 +17,8 @@ export type WorldOptions = {
   /** Jobs that each producer submits per second. */
   rate: number;
   env?: Record<string, string>;
+  /** Dispatchers answer to an inspector, by which their heap can be looked at. */
+  inspect?: boolean;
 };
 
 /** A process of ours. `number`: its place; its successor has the same. */
@@ -134,6 +137,11 @@ export class World {
     for (const [timer, { kind: its }] of this.#starting) if (its === kind) clearTimeout(timer);
   }
 
+  /** Where the inspector of a dispatcher listens. */
+  inspectorOf(number: number): string | undefined {
+    return inspectorIn(fs.readFileSync(this.#outputOf(number), 'utf8'));
+  }
+
   /** Notes how much memory everybody has had in use. */
   sample(): void {
     for (const { kind, pid } of this.members) this.peakRss[kind] = Math.max(this.peakRss[kind], peakRssOf(pid));
@@ -168,11 +176,14 @@ export class World {
     this.#starting.set(timer, member);
   }
 
+  #outputOf = (number: number): string => path.join(this.options.dir, 'output', `dispatcher-${number}.log`);
+
   #spawnDispatcher(number: number, life: number): ChildProcess {
-    const { runners, durability, dir, env = {} } = this.options;
-    const output = fs.openSync(path.join(dir, 'output', `dispatcher-${number}.log`), 'a');
+    const { runners, durability, env = {}, inspect = false } = this.options;
+    const output = fs.openSync(this.#outputOf(number), 'a');
     fs.writeSync(output, `--- life ${life}\n`);
-    const child = spawn(process.execPath, [path.join(ROOT, 'service', 'main.ts'), number % 2 === 0 ? 'serve' : 'dispatch'], {
+    const program = [path.join(ROOT, 'service', 'main.ts'), number % 2 === 0 ? 'serve' : 'dispatch'];
+    const child = spawn(process.execPath, inspect ? ['--inspect=127.0.0.1:0', ...program] : program, {
       cwd: ROOT,
       // A group of its own, as under a supervisor: signals meant for it reach nobody else.
       detached: true,
