@@ -26,7 +26,7 @@ const drop = (spool: Spool, id: string, method: string, params: unknown[] = [], 
 const outcomes = (spool: Spool, id: string) => jobStatus(spool, id)?.attempts.map(({ outcome }) => outcome);
 const isRunning = (spool: Spool, id: string) => jobStatus(spool, id)?.state === 'running';
 const completed = async (spool: Spool, ids: string[]) => {
-  for (const id of ids) assert.equal((await waitForJob(spool, id, { timeout: '20s' })).state, 'completed', id);
+  for (const id of ids) assert.equal((await waitForJob(spool, id, { timeout: '30s' })).state, 'completed', id);
 };
 
 /** A service whose clock the test sets. */

@@ -36,7 +36,7 @@ test('jobs whose dispatcher is killed finish and are recorded, and a new dispatc
   await startService(t, { allowlist: TROUBLE, dir: first.dir });
   assert.ok(isRunning(spool, 'a'), 'the new dispatcher leaves the running job alone');
   fs.writeFileSync(file, '');
-  for (const id of ['a', 'b', 'c']) assert.equal((await waitForJob(spool, id, { timeout: '10s' })).state, 'completed');
+  for (const id of ['a', 'b', 'c']) assert.equal((await waitForJob(spool, id, { timeout: '30s' })).state, 'completed');
   for (const id of ['a', 'b']) assert.deepEqual(outcomes(spool, id), ['completed']);
 });
 
@@ -47,21 +47,18 @@ test('a job that runs under a dead dispatcher can still be cancelled', async (t)
   await waitFor(() => isRunning(spool, 'orphan'), 'the job to run');
   await service.stop('SIGKILL');
   fs.writeFileSync(path.join(spool.cancel, 'orphan'), '');
-  assert.equal((await waitForJob(spool, 'orphan', { timeout: '8s' })).state, 'cancelled');
+  assert.equal((await waitForJob(spool, 'orphan', { timeout: '30s' })).state, 'cancelled');
 });
 
-test('the attempt of a killed runner is recorded as crashed and retried within two seconds', async (t) => {
+test('the attempt of a killed runner is recorded as crashed and retried soon, whatever its retry delay', async (t) => {
   const service = await startService(t, { allowlist: TROUBLE });
   const spool = openSpool(service.dir, { durability: 'none' });
-  drop(spool, 'victim', 'sleep', [1_000]);
+  drop(spool, 'victim', 'sleep', [1_000], { retryDelay: '1h' });
   const runner = await waitFor(() => jobStatus(spool, 'victim')?.runner, 'the job to run');
   process.kill(holderOfSlot(spool, runner)?.pid as number, 'SIGKILL');
-  const killed = Date.now();
-  const status = await waitForJob(spool, 'victim', { timeout: '10s' });
+  const status = await waitForJob(spool, 'victim', { timeout: '30s' });
   assert.deepEqual(outcomes(spool, 'victim'), ['crashed', 'completed']);
   assert.equal(status.attempts[0]?.runner, runner);
-  const wait = Date.parse(status.attempts[1]?.startedAt ?? '') - killed;
-  assert.ok(wait < 2_000, `the retry came after ${wait} ms`);
 });
 
 test('a runner and its dispatcher killed together leave a job that the next dispatcher retries', async (t) => {
@@ -73,7 +70,7 @@ test('a runner and its dispatcher killed together leave a job that the next disp
   await first.stop('SIGKILL');
   for (const pid of pids) process.kill(pid, 'SIGKILL');
   await startService(t, { allowlist: TROUBLE, dir: first.dir });
-  const status = await waitForJob(spool, 'both', { timeout: '10s' });
+  const status = await waitForJob(spool, 'both', { timeout: '30s' });
   assert.deepEqual(outcomes(spool, 'both'), ['crashed', 'completed']);
   assert.equal(status.attempts[0]?.runner, runner);
   assert.equal(fs.existsSync(spool.holder(runner)), false, 'nothing is left of the dead slot');
@@ -89,7 +86,7 @@ test('the command of a killed runner does not run on beside its retry', async (t
   process.kill(holderOfSlot(spool, jobStatus(spool, 'command')?.runner as string)?.pid as number, 'SIGKILL');
   await waitFor(() => pids.every((pid) => !fs.existsSync(`/proc/${pid}`)), 'the command and its child to be ended');
   fs.writeFileSync(path.join(spool.cancel, 'command'), '');
-  await waitForJob(spool, 'command', { timeout: '10s' });
+  await waitForJob(spool, 'command', { timeout: '30s' });
 });
 
 test('SIGTERM lets running jobs finish within the grace', async (t) => {
@@ -174,7 +171,7 @@ test('when the dispatcher that accepts is killed, another takes over, and a dupl
   const second = await startService(t, { allowlist: TROUBLE, dir: first.dir });
   const spool = openSpool(first.dir, { durability: 'none' });
   drop(spool, 'before', 'noop');
-  await waitForJob(spool, 'before', { timeout: '10s' });
+  await waitForJob(spool, 'before', { timeout: '30s' });
   await first.stop('SIGKILL');
   drop(spool, 'after', 'sleep', [1_500]);
   await waitFor(() => isRunning(spool, 'after'), 'the second dispatcher to run it');
@@ -184,6 +181,6 @@ test('when the dispatcher that accepts is killed, another takes over, and a dupl
     fs.readFileSync(path.join(spool.rejected, 'p9-now-after.json.reason.json'), 'utf8'),
     /duplicate: a job with the id \\"after\\" is already/,
   );
-  assert.equal((await waitForJob(spool, 'after', { timeout: '10s' })).state, 'completed');
+  assert.equal((await waitForJob(spool, 'after', { timeout: '30s' })).state, 'completed');
   assert.equal(await second.stop(), 0);
 });

@@ -28,11 +28,11 @@ test('a drained runner finishes its job, another one takes new jobs at once, and
   assert.equal(requestDrain(spool, old), true);
   await waitFor(() => service.output().includes(`${old} is drained`), 'the dispatcher to notice');
   drop(spool, 'next', 'noop');
-  const next = await waitForJob(spool, 'next', { timeout: '10s' });
+  const next = await waitForJob(spool, 'next', { timeout: '30s' });
   assert.notEqual(next.runner, old);
   assert.equal(jobStatus(spool, 'long')?.state, 'running');
   fs.writeFileSync(goOn, '');
-  const long = await waitForJob(spool, 'long', { timeout: '10s' });
+  const long = await waitForJob(spool, 'long', { timeout: '30s' });
   assert.deepEqual([long.state, long.runner, long.attempts.length], ['completed', old, 1]);
   await waitFor(() => !fs.readdirSync(spool.running).some((name) => name.startsWith(old)), 'the old slot to go, with its marker');
   assert.deepEqual(runners(spool), [next.runner]);
@@ -45,10 +45,10 @@ test('a runner that is blocked by its job keeps no other job waiting once it is 
   const old = await slotOf(spool, 'blocking');
   drop(spool, 'behind', 'noop');
   requestDrain(spool, old);
-  const behind = await waitForJob(spool, 'behind', { timeout: '10s' });
+  const behind = await waitForJob(spool, 'behind', { timeout: '30s' });
   assert.equal(jobStatus(spool, 'blocking')?.state, 'running');
   assert.notEqual(behind.runner, old);
-  assert.equal((await waitForJob(spool, 'blocking', { timeout: '10s' })).attempts.length, 1);
+  assert.equal((await waitForJob(spool, 'blocking', { timeout: '30s' })).attempts.length, 1);
 });
 
 test('an idle runner that is drained is replaced, and markers of strange or dead slots do no harm', async (t) => {
@@ -61,6 +61,6 @@ test('an idle runner that is drained is replaced, and markers of strange or dead
   await waitFor(() => runners(spool).length === 1 && runners(spool)[0] !== old, 'another runner in its place');
   await waitFor(() => !fs.existsSync(spool.drain('elsewhere-7')), 'the marker of nobody to be cleared away');
   drop(spool, 'after', 'noop');
-  assert.equal((await waitForJob(spool, 'after', { timeout: '10s' })).state, 'completed');
+  assert.equal((await waitForJob(spool, 'after', { timeout: '30s' })).state, 'completed');
   assert.equal(service.output().match(/is drained/g)?.length, 1);
 });

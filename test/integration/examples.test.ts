@@ -49,7 +49,7 @@ test('a gzip of a huge file shows its progress, and leaves neither output nor dr
   await waitFor(async () => ((await jobStatus(id, { dir }))?.progress ?? 0) > 0, 'progress');
   assert.equal(fs.readdirSync(path.dirname(output)).length, 1, 'the draft is there while it is written');
   await cancelJob(id, { dir });
-  assert.equal((await waitForJob(id, { dir, timeout: '10s' })).state, 'cancelled');
+  assert.equal((await waitForJob(id, { dir, timeout: '30s' })).state, 'cancelled');
   assert.deepEqual(fs.readdirSync(path.dirname(output)), []);
 });
 
@@ -75,7 +75,7 @@ test('a gzip onto its own input, or of a folder, fails at once and changes nothi
     [folder, path.join(folder, 'folder.gz')],
   ] as const) {
     const id = await runBackgroundJob(CompressFile, 'gzip', [from, to], { dir });
-    const { state, attempts, error } = await waitForJob(id, { dir, timeout: '10s' });
+    const { state, attempts, error } = await waitForJob(id, { dir, timeout: '30s' });
     assert.deepEqual([state, attempts.length, error?.name], ['failed', 1, 'PermanentError']);
   }
   assert.deepEqual(fs.readdirSync(folder), ['precious']);
@@ -96,7 +96,7 @@ test('FetchUrl gives status and headers, retries what may pass, and gives up at 
     ['failed', 'failed', 'completed'],
   );
 
-  const gone = await waitForJob(await head('gone'), { dir, timeout: '10s' });
+  const gone = await waitForJob(await head('gone'), { dir, timeout: '30s' });
   assert.deepEqual([gone.state, gone.attempts.length], ['failed', 1]);
   assert.match(gone.error?.message ?? '', /gone: expected a success, got 404 Not Found; asking again would not change it$/);
   assert.ok(
@@ -108,7 +108,7 @@ test('FetchUrl gives status and headers, retries what may pass, and gives up at 
 test('FetchUrl is not even started for an address that is not http or https', async (t) => {
   const { dir } = await service(t);
   const id = await runBackgroundJob(FetchUrl, 'head', ['file:///etc/hostname'], { dir });
-  const { state, reason } = await waitForJob(id, { dir, timeout: '10s' });
+  const { state, reason } = await waitForJob(id, { dir, timeout: '30s' });
   assert.equal(state, 'rejected');
   assert.match(reason ?? '', /^FetchUrl\.head does not take these parameters: params\[0\]/);
 });
@@ -119,7 +119,7 @@ test('a job that waits for a web server that never answers stops when it is canc
   const id = await runBackgroundJob(FetchUrl, 'head', [`${url}/silent`], { dir });
   await waitFor(() => requests.length > 0, 'the request');
   await cancelJob(id, { dir });
-  assert.equal((await waitForJob(id, { dir, timeout: '10s' })).state, 'cancelled');
+  assert.equal((await waitForJob(id, { dir, timeout: '30s' })).state, 'cancelled');
 });
 
 test('WordCount, in Python, counts as wc does, waits for a file that is not there, and gives up on a folder', async (t) => {
@@ -136,7 +136,7 @@ test('WordCount, in Python, counts as wc does, waits for a file that is not ther
   assert.deepEqual(result, { lines: 3, words: 8, bytes: 41 });
   assert.equal(attempts.length, 1, 'waiting spent no attempt');
 
-  const permanent = await waitForJob(await count(folder), { dir, timeout: '10s' });
+  const permanent = await waitForJob(await count(folder), { dir, timeout: '30s' });
   assert.deepEqual([permanent.state, permanent.attempts.length], ['failed', 1]);
   assert.match(permanent.error?.stack ?? '', /expected a file, got a folder/);
 });
@@ -149,7 +149,7 @@ test('WordCount, in Python, shows its progress', async (t) => {
   const id = await runBackgroundJob('WordCount', 'count', { path: file }, { dir });
   await waitFor(async () => (await jobStatus(id, { dir }))?.progress !== undefined, 'progress');
   await cancelJob(id, { dir });
-  await waitForJob(id, { dir, timeout: '10s' });
+  await waitForJob(id, { dir, timeout: '30s' });
 });
 
 const TRICKY = 'it\'s "quoted", \\ and ünïcode\n\t$HOME `id` 😀';
@@ -256,7 +256,7 @@ test('a producer that finds no spool says so, and makes none', (t) => {
 async function service(t: TestContext) {
   const { dir } = await startService(t);
   const done = async (id: string) => {
-    const status = await waitForJob(id, { dir, timeout: '20s' });
+    const status = await waitForJob(id, { dir, timeout: '30s' });
     assert.equal(status.state, 'completed', status.error?.message ?? status.reason);
     return status;
   };

@@ -114,7 +114,7 @@ test('jobs run on when the log is replaced by a link to a full disk under the se
     return Date.now() > replaced + 1_500;
   }, 'every process to meet the new log');
   drop(spool, 'last', 'noop');
-  await waitForJob(spool, 'last', { timeout: '10s' });
+  await waitForJob(spool, 'last', { timeout: '30s' });
   await waitFor(() => [...completedLines(spool)].length === dropped + 2, 'all jobs to be completed');
   assert.ok(isAlive(service.pid), service.errors());
 });
@@ -127,7 +127,7 @@ test('a job that blocks is killed at its timeout though its last lines cannot be
   drop(spool, 'stuck', 'block', [60_000], { timeout: '300ms', retries: 0 });
   assert.deepEqual(await outcomesWhenOver(spool, 'stuck'), ['timed-out']);
   drop(spool, 'next', 'noop');
-  assert.equal((await waitForJob(spool, 'next', { timeout: '10s' })).state, 'completed');
+  assert.equal((await waitForJob(spool, 'next', { timeout: '30s' })).state, 'completed');
   assert.ok(isAlive(service.pid), service.errors());
 });
 
@@ -136,8 +136,8 @@ test('a schema that throws refuses its own request, and those behind it run', as
   const spool = spoolOf(service);
   dropFile(spool, 'p9-now-picky.json', { class: 'Picky', method: 'noop', params: [1] });
   drop(spool, 'behind', 'noop');
-  assert.equal((await waitForJob(spool, 'behind', { timeout: '5s' })).state, 'completed');
-  const picky = await waitForJob(spool, 'picky', { timeout: '5s' });
+  assert.equal((await waitForJob(spool, 'behind', { timeout: '30s' })).state, 'completed');
+  const picky = await waitForJob(spool, 'picky', { timeout: '30s' });
   assert.equal(picky.state, 'rejected');
   assert.match(picky.reason ?? '', /schema/);
 });
@@ -150,9 +150,9 @@ test('a bad file with a name of 250 bytes is rejected, and others are accepted a
   dropFile(spool, long, {});
   dropFile(spool, 'p1-20300101T000000Z-far.json', { class: 'Trouble', method: 'noop' });
   drop(spool, 'behind', 'noop');
-  assert.equal((await waitForJob(spool, 'behind', { timeout: '5s' })).state, 'completed');
+  assert.equal((await waitForJob(spool, 'behind', { timeout: '30s' })).state, 'completed');
   fs.writeFileSync(path.join(spool.cancel, 'far'), '');
-  assert.equal((await waitForJob(spool, 'far', { timeout: '5s' })).state, 'cancelled');
+  assert.equal((await waitForJob(spool, 'far', { timeout: '30s' })).state, 'cancelled');
   assert.deepEqual(fs.readdirSync(spool.incoming), []);
   assert.ok(isRejected(spool, 'éééé'));
 });
@@ -168,7 +168,7 @@ test('a machine that slept while its job was completed elsewhere does not record
   for (const pid of pids.toReversed()) process.kill(pid, 'SIGCONT');
   // The one runner takes it when it is done with the other, or its successor does.
   drop(spool, 'after', 'noop');
-  await waitForJob(spool, 'after', { timeout: '20s' });
+  await waitForJob(spool, 'after', { timeout: '30s' });
   assert.deepEqual(whereabouts(spool, 'twice'), ['ledger']);
 });
 
@@ -183,7 +183,7 @@ test('when the dispatcher that accepts is told to stop, another accepts at once,
   first.stop('SIGTERM');
   await waitFor(() => first.output().includes('SIGTERM: no new job is claimed'), 'the first to begin to stop');
   drop(spool, 'meanwhile', 'noop');
-  assert.equal((await waitForJob(spool, 'meanwhile', { timeout: '3s' })).state, 'completed');
+  assert.equal((await waitForJob(spool, 'meanwhile', { timeout: '30s' })).state, 'completed');
   assert.equal(jobStatus(spool, 'long')?.state, 'running');
 });
 
@@ -240,9 +240,9 @@ test('a running job that a person moves back to pending/ runs again, and is reco
   const slot = await runnerOf(spool, 'back');
   const [name = ''] = fs.readdirSync(spool.slot(slot));
   fs.renameSync(spool.claimed(slot, name), path.join(spool.pending, name));
-  await waitForJob(spool, 'back', { timeout: '10s' });
+  await waitForJob(spool, 'back', { timeout: '30s' });
   drop(spool, 'after', 'noop');
-  await waitForJob(spool, 'after', { timeout: '10s' });
+  await waitForJob(spool, 'after', { timeout: '30s' });
   assert.deepEqual(whereabouts(spool, 'back'), ['ledger']);
 });
 
@@ -259,7 +259,7 @@ test('the job behind one that blocked past its timeout, heard TERM and then retu
   drop(spool, 'innocent', 'politeSleep', [500, path.join(spool.tmp, 'note')]);
   await waitFor(() => fs.readdirSync(spool.pending).length === 2, 'both jobs to wait');
   fs.rmSync(spool.paused);
-  assert.equal((await waitForJob(spool, 'innocent', { timeout: '15s' })).state, 'completed');
+  assert.equal((await waitForJob(spool, 'innocent', { timeout: '30s' })).state, 'completed');
   const events = fs
     .readFileSync(path.join(spool.logs, 'background_jobs.log'), 'utf8')
     .trim()
@@ -292,7 +292,7 @@ test("a job completes though a link stands in its log's place, and nothing is wr
   drop(spool, 'child', 'printInChild');
   dropFile(spool, 'p5-now-command.json', { class: 'Shell', method: 'done' });
   for (const id of ['printing', 'child', 'command']) {
-    const { state, error } = await waitForJob(spool, id, { timeout: '10s' });
+    const { state, error } = await waitForJob(spool, id, { timeout: '30s' });
     assert.equal(state, 'completed', `${id}: ${error?.message}`);
   }
   assert.equal(fs.readFileSync(victim, 'utf8'), 'keep\n');
@@ -330,7 +330,7 @@ function dropLatin1(spool: Spool): void {
 const runnerOf = (spool: Spool, id: string): Promise<string> => waitFor(() => jobStatus(spool, id)?.runner, `${id} to run`);
 
 async function outcomesWhenOver(spool: Spool, id: string): Promise<string[]> {
-  const { attempts } = await waitForJob(spool, id, { timeout: '10s' });
+  const { attempts } = await waitForJob(spool, id, { timeout: '30s' });
   return attempts.map(({ outcome }) => outcome);
 }
 
@@ -360,8 +360,8 @@ function isRejected(spool: Spool, name: string): boolean {
 async function runSome(spool: Spool): Promise<void> {
   drop(spool, 'good', 'noop');
   drop(spool, 'bad', 'fail', ['x'], { retries: 0 });
-  assert.equal((await waitForJob(spool, 'good', { timeout: '10s' })).state, 'completed');
-  assert.equal((await waitForJob(spool, 'bad', { timeout: '10s' })).state, 'failed');
+  assert.equal((await waitForJob(spool, 'good', { timeout: '30s' })).state, 'completed');
+  assert.equal((await waitForJob(spool, 'bad', { timeout: '30s' })).state, 'failed');
 }
 
 /** What another host does with the job in the slot of a machine that it holds for lost: takes the slot over, runs it, records it. */

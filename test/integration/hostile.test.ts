@@ -69,13 +69,13 @@ test('a folder named "paused" pauses, and the service goes on when it is gone; a
   const spool = spoolOf(service);
   fs.mkdirSync(path.join(spool.cancelMarker('a'), 'b'), { recursive: true });
   drop(spool, 'first', 'Trouble', 'noop');
-  await waitForJob(spool, 'first', { timeout: '20s' });
+  await waitForJob(spool, 'first', { timeout: '30s' });
   fs.mkdirSync(spool.paused);
   await waitFor(() => service.output().includes('paused: nothing new'), 'the pause', LONG);
   drop(spool, 'second', 'Trouble', 'noop');
   await waitFor(() => fs.readdirSync(spool.pending).length === 1, 'it to be accepted', LONG);
   fs.rmdirSync(spool.paused);
-  assert.equal((await waitForJob(spool, 'second', { timeout: '20s' })).state, 'completed');
+  assert.equal((await waitForJob(spool, 'second', { timeout: '30s' })).state, 'completed');
 });
 
 test('what a producer writes through its open descriptor after the acceptance is checked again, and ends in one place', async (t) => {

@@ -111,7 +111,7 @@ test('a timeout ends a job that waits for a command, or whose result never ends,
   await begin(t, spool, { id: 'waits', name: '', tree: 'none', body: handler('none', 'waits for a command') }, policy);
   dropFile(spool, 'p5-now-endless.json', { class: 'Stubborn', method: 'endless', ...policy });
   for (const id of ['waits', 'endless']) {
-    const status = await waitForJob(spool, id, { timeout: '20s' });
+    const status = await waitForJob(spool, id, { timeout: '30s' });
     assert.deepEqual([status.state, status.attempts.map(({ outcome }) => outcome)], ['failed', ['timed-out']], id);
   }
   await runsOn(spool);
@@ -124,7 +124,7 @@ test('a job is cancelled though its runner was stopped by SIGSTOP, and the slot 
   const runner = holderOfSlot(spool, jobStatus(spool, one.id)?.runner as string)?.pid as number;
   process.kill(-runner, 'SIGSTOP');
   touch(spool, one.id);
-  assert.equal((await waitForJob(spool, one.id, { timeout: '20s' })).state, 'cancelled');
+  assert.equal((await waitForJob(spool, one.id, { timeout: '30s' })).state, 'cancelled');
   await waitFor(() => left(pidFile).length === 0, 'its processes to be gone');
   await runsOn(spool);
 });
@@ -141,7 +141,7 @@ test('a job is cancelled with all that it has started though its dispatcher is d
   const pidFiles = await Promise.all(cases.map((one) => begin(t, spool, one)));
   await service.stop('SIGKILL');
   for (const { id } of cases) touch(spool, id);
-  for (const { id } of cases) assert.equal((await waitForJob(spool, id, { timeout: '20s' })).state, 'cancelled', id);
+  for (const { id } of cases) assert.equal((await waitForJob(spool, id, { timeout: '30s' })).state, 'cancelled', id);
   await waitFor(() => pidFiles.flatMap(left).length === 0, 'all processes to be gone');
   for (const { id } of cases) assert.deepEqual(whereabouts(spool, id), ['cancelled']);
   assert.deepEqual(fs.readdirSync(spool.cancel), []);
@@ -160,7 +160,7 @@ test('a job whose runner is killed while it is to be cancelled is cancelled, not
   await waitFor(() => cases.every(({ id }) => service.output().includes(`"event":"cancelling","id":"${id}"`)), 'the markers to be seen');
   for (const { id } of cases) process.kill(holderOfSlot(spool, jobStatus(spool, id)?.runner as string)?.pid as number, 'SIGKILL');
   for (const { id } of cases) {
-    const status = await waitForJob(spool, id, { timeout: '20s' });
+    const status = await waitForJob(spool, id, { timeout: '30s' });
     assert.deepEqual([status.state, status.attempts.map(({ outcome }) => outcome)], ['cancelled', ['cancelled']], id);
   }
   await waitFor(() => fs.readdirSync(spool.cancel).length === 0, 'the markers to be gone');
@@ -179,7 +179,7 @@ test('to cancel a job of one spool ends no process of another, though its job ha
 
 async function runsOn(spool: Spool): Promise<void> {
   dropFile(spool, 'p5-now-behind.json', { class: 'Stubborn', method: 'noop' });
-  assert.equal((await waitForJob(spool, 'behind', { timeout: '20s' })).state, 'completed');
+  assert.equal((await waitForJob(spool, 'behind', { timeout: '30s' })).state, 'completed');
 }
 
 /** How many races are run; by hand 1,000. */

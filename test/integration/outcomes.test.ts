@@ -81,15 +81,12 @@ const CASES: Case[] = [
     },
   },
   {
-    name: 'a job that kills its runner is retried, and after three crashes it fails',
-    body: trouble('killSelf', [], { retries: 10 }),
+    name: 'a job that kills its runner is retried soon, whatever its retry delay, and after three crashes it fails',
+    body: trouble('killSelf', [], { retries: 10, retryDelay: '1h' }),
     expect(status) {
       assert.equal(status.state, 'failed');
       assert.deepEqual(outcomes(status), ['crashed', 'crashed', 'crashed']);
       assert.match(status.error?.message ?? '', /killed by SIGKILL/);
-      const [first, second] = status.attempts;
-      const wait = Date.parse(second?.startedAt ?? '') - Date.parse(first?.finishedAt ?? '');
-      assert.ok(wait < 5_000, `a crash is retried soon, and was after ${wait} ms`);
     },
   },
   {
@@ -260,11 +257,11 @@ test('a failed job that is moved back into incoming runs again with a whole budg
   const service = await startService(t, { allowlist: TROUBLE });
   const spool = openSpool(service.dir, { durability: 'none' });
   dropFile(spool, 'p5-now-again.json', trouble('fail', ['boom'], { retries: 1, retryDelay: '20ms' }));
-  const first = await waitForJob(spool, 'again', { timeout: '10s' });
+  const first = await waitForJob(spool, 'again', { timeout: '30s' });
   assert.equal(first.attempts.length, 2);
   const [name = ''] = fs.readdirSync(spool.failed);
   fs.renameSync(path.join(spool.failed, name), path.join(spool.incoming, name));
-  const second = await waitForJob(spool, 'again', { timeout: '10s' });
+  const second = await waitForJob(spool, 'again', { timeout: '30s' });
   assert.equal(second.state, 'failed');
   assert.deepEqual(
     second.attempts.map(({ number }) => number),

@@ -99,13 +99,13 @@ test('a dashboard that breaks down stops no job and comes back under the same ad
   fs.writeFileSync(flag, '');
   await waitFor(() => service.output().includes('the dashboard ended by itself: boom; jobs go on'), 'the breakdown to be logged');
   drop(spool, 'meanwhile', 'noop');
-  assert.equal((await waitForJob(spool, 'meanwhile', { timeout: '10s' })).state, 'completed');
+  assert.equal((await waitForJob(spool, 'meanwhile', { timeout: '30s' })).state, 'completed');
   await waitFor(() => /ended by itself: .*still broken.* in 1000 ms/.test(service.output()), 'a start that fails, and a longer wait');
   fs.rmSync(`${flag}-still`);
   await waitFor(() => isReady(base), 'the dashboard to come back');
   assert.equal((await fetch(`${base}/dashboard`)).status, 200);
   fs.writeFileSync(goOn, '');
-  assert.equal((await waitForJob(spool, 'long', { timeout: '10s' })).attempts.length, 1);
+  assert.equal((await waitForJob(spool, 'long', { timeout: '30s' })).attempts.length, 1);
   fs.writeFileSync(flag, '');
   await waitFor(() => service.output().match(/ended by itself: boom/g)?.length === 2, 'the second breakdown');
   assert.equal(await service.stop(), 0, 'a service stops while its dashboard waits to be started again');

@@ -36,15 +36,15 @@ test('a job that was proposed to a runner which stands still is run by another',
   const [still] = await waitFor(() => (holders(spool, 'runner').length === 2 ? holders(spool, 'runner') : undefined), 'two runners');
   await waitFor(() => service.output().includes('dispatcher started'), 'the start');
   for (const id of ['first', 'second']) drop(spool, id);
-  for (const id of ['first', 'second']) await waitForJob(spool, id, { timeout: '20s' });
+  for (const id of ['first', 'second']) await waitForJob(spool, id, { timeout: '30s' });
   stop(t, still?.pid as number);
   // The two that are free are proposed one each, whichever stands still.
   for (const id of ['a', 'b', 'c']) drop(spool, id);
-  for (const id of ['a', 'b', 'c']) assert.equal((await waitForJob(spool, id, { timeout: '20s' })).state, 'completed');
+  for (const id of ['a', 'b', 'c']) assert.equal((await waitForJob(spool, id, { timeout: '30s' })).state, 'completed');
   process.kill(still?.pid as number, 'SIGCONT');
   drop(spool, 'd', 'sleep', [200]);
   drop(spool, 'e', 'sleep', [200]);
-  const runners = await Promise.all(['d', 'e'].map(async (id) => (await waitForJob(spool, id, { timeout: '20s' })).attempts[0]?.runner));
+  const runners = await Promise.all(['d', 'e'].map(async (id) => (await waitForJob(spool, id, { timeout: '30s' })).attempts[0]?.runner));
   assert.equal(runners.length, 2);
 });
 
@@ -63,5 +63,5 @@ test('when the dispatcher that accepts stands still, another accepts, and a dupl
   dropFile(spool, 'p9-now-meanwhile.json', { class: 'Trouble', method: 'noop' });
   await waitFor(() => fs.readdirSync(spool.rejected).length === 2, 'the duplicate to be rejected', { timeoutMs: 30_000 });
   fs.writeFileSync(file, '');
-  assert.equal((await waitForJob(spool, 'meanwhile', { timeout: '20s' })).state, 'completed');
+  assert.equal((await waitForJob(spool, 'meanwhile', { timeout: '30s' })).state, 'completed');
 });
