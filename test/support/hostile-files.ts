@@ -4,6 +4,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
+import os from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { afterwards } from './afterwards.ts';
@@ -94,8 +95,11 @@ export const STRANGERS: readonly Kind[] = [
   {
     what: 'a full folder',
     make: (at) => {
-      fs.mkdirSync(path.join(at, 'deep', 'er'), { recursive: true });
-      fs.writeFileSync(path.join(at, 'p5-now-inside.json'), SECRET);
+      // Not in its place: the service takes it away while it is still being filled.
+      const aside = fs.mkdtempSync(path.join(os.tmpdir(), 'jobspool-full-'));
+      fs.mkdirSync(path.join(aside, 'deep', 'er'), { recursive: true });
+      fs.writeFileSync(path.join(aside, 'p5-now-inside.json'), SECRET);
+      fs.renameSync(aside, at);
     },
   },
   { what: 'a folder of mode 0000', make: (at) => fs.mkdirSync(at, { mode: 0 }) },

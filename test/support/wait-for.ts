@@ -4,7 +4,7 @@ const EVERY_MS = 20;
 
 /**
  * Looks every 20 ms until `check` gives something truthy, and returns it. Throws an error that names `what` was waited for when
- * `timeoutMs` (default 10,000) are over. An error that `check` throws ends the waiting at once.
+ * `timeoutMs` (default 30,000) are over. An error that `check` throws ends the waiting at once.
  */
 export async function waitFor<T>(check: () => T | Promise<T>, what: string, { timeoutMs = 30_000 } = {}): Promise<NonNullable<T>> {
   const deadline = performance.now() + timeoutMs;
