@@ -1,4 +1,7 @@
-/** The watcher is a doorbell: whatever becomes of its events, every job is found, once. `TEST_CROWD` sets how many (200000 by hand). */
+/**
+ * The watcher is a doorbell: whatever becomes of its events, every job is found, once. `TEST_CROWD` sets how many (100000 by hand: as many wait, and as
+ * many come), `TEST_BURST` how many at once.
+ */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -18,7 +21,7 @@ import { waitFor } from '../support/wait-for.ts';
 const ROOT = path.resolve(import.meta.dirname, '..', '..');
 const CROWD = Number(process.env.TEST_CROWD ?? 5_000);
 /** More than fs.inotify.max_queued_events: the kernel drops events. */
-const BURST = 17_000;
+const BURST = Number(process.env.TEST_BURST ?? 17_000);
 /** Of the burst every so manieth is due, and runs; the others are scheduled, and only accepted. `TEST_BURST_DUE=1`: all run. */
 const DUE_EACH = Number(process.env.TEST_BURST_DUE ?? 20);
 const PATIENT = { timeoutMs: 60_000 };
