@@ -13,6 +13,7 @@ import { openSpool, type Spool } from '../../spool/spool.ts';
 import { waitForJob } from '../../spool/wait.ts';
 import { SIZE, TREES, WAYS } from '../fixtures/stubborn.ts';
 import { afterwards } from '../support/afterwards.ts';
+import { randomFrom } from '../support/random.ts';
 import { dropFile, type ServiceOptions, startService } from '../support/spool.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { whereabouts } from '../support/whereabouts.ts';
@@ -253,15 +254,4 @@ async function ask(spool: Spool, id: string, index: number): Promise<void> {
     await new Promise((resolve) => child.once('exit', resolve));
   } else if (index % 2 === 0) touch(spool, id);
   else await cancelJob(id, { dir: spool.root });
-}
-
-/** Numbers from 0 to 1 that a seed repeats (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let value = Math.imul(state ^ (state >>> 15), 1 | state);
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
-    return ((value ^ (value >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

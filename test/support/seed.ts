@@ -7,6 +7,7 @@ import { dayOf } from '../../spool/layout.ts';
 import type { LedgerLine } from '../../spool/ledger.ts';
 import type { Request } from '../../spool/request.ts';
 import type { Spool } from '../../spool/spool.ts';
+import { randomFrom } from './random.ts';
 
 /** How many jobs of each state. */
 export type Seed = Partial<Record<'completed' | 'failed' | 'pending' | 'scheduled' | 'retrying' | 'cancelled' | 'rejected', number>>;
@@ -194,17 +195,6 @@ function pick(random: () => number): (typeof HANDLERS)[number] {
     if (left < 0) return handler;
   }
   return HANDLERS[0];
-}
-
-/** Mulberry32: small, and the same everywhere. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
 
 const iso = (ms: number): string => new Date(ms).toISOString();

@@ -1,3 +1,5 @@
+import { randomFrom } from '../support/random.ts';
+
 /** A source of numbers that a seed decides: the same seed gives the same numbers. */
 export type Random = {
   /** 0 to 1, without 1. */
@@ -10,14 +12,7 @@ export type Random = {
 
 /** Makes a source from a seed. Sources of different names under one seed have nothing to do with each other. */
 export function seeded(seed: number, name = ''): Random {
-  let state = hash(`${seed}:${name}`);
-  // mulberry32
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const next = randomFrom(hash(`${seed}:${name}`));
   return {
     next,
     whole: (from, to) => from + Math.floor(next() * (to - from + 1)),

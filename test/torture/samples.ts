@@ -45,7 +45,9 @@ export function growths(series: Series): { name: string; growth: Growth }[] {
 }
 
 /** A series that may grow: of a dispatcher's memory only what is in use may not, and the whole has a limit. */
-export const mayGrow = (name: string): boolean => name === 'logs/ bytes' || /^dispatcher \d+ memory$/.test(name);
+export const mayGrow = (name: string): boolean => name === 'logs/ bytes' || isWhole(name);
+
+const isWhole = (name: string): boolean => /^dispatcher \d+ memory$/.test(name);
 
 /** What no dispatcher may come to, garbage that was not collected yet included. */
 const MEMORY_LIMIT = 300 * MEBIBYTE;
@@ -53,7 +55,7 @@ const MEMORY_LIMIT = 300 * MEBIBYTE;
 /** The series that rose above their limit, with how far. */
 export const tooLarge = (series: Series): [name: string, largest: number][] =>
   [...series]
-    .filter(([name]) => /^dispatcher \d+ memory$/.test(name))
+    .filter(([name]) => isWhole(name))
     .map(([name, samples]): [string, number] => [name, Math.max(...samples)])
     .filter(([, largest]) => largest > MEMORY_LIMIT);
 

@@ -176,7 +176,9 @@ export class World {
     this.#starting.set(timer, member);
   }
 
-  #outputOf = (number: number): string => path.join(this.options.dir, 'output', `dispatcher-${number}.log`);
+  #outputOf(number: number): string {
+    return path.join(this.options.dir, 'output', `dispatcher-${number}.log`);
+  }
 
   #spawnDispatcher(number: number, life: number): ChildProcess {
     const { runners, durability, env = {}, inspect = false } = this.options;
