@@ -6,7 +6,7 @@ import { now } from './clock.ts';
 import type { Contender, Floor } from './contender.ts';
 import { all as allContenders } from './contenders/all.ts';
 import { floors } from './contenders/floor.ts';
-import { calibrate, type MeasuredDisk, measuredDisk } from './disk.ts';
+import { calibrate, folderForNotes, type MeasuredDisk, measuredDisk } from './disk.ts';
 import { goalsOf } from './goals.ts';
 import { isChosen, type Options } from './options.ts';
 import { pageOf } from './page.ts';
@@ -27,13 +27,16 @@ export async function bench(options: Options): Promise<void> {
   report.skipped.push(...asked.flatMap(({ name, missing }) => (missing() === undefined ? [] : [`${name} is skipped: ${missing()}`])));
   for (const sentence of report.skipped) console.error(sentence);
   const disk = measuredDisk(options.disk);
+  const notes = folderForNotes();
   report.disk = disk.what;
   const stop = () => process.exit(130);
   for (const signal of SIGNALS) process.once(signal, stop);
+  process.once('exit', disk.remove);
   try {
-    for (const scenario of scenarios) await measureScenario(scenario, present, disk, options, report);
+    for (const scenario of scenarios) await measureScenario(scenario, present, { disk, notes, options, report });
   } finally {
     for (const signal of SIGNALS) process.removeListener(signal, stop);
+    process.removeListener('exit', disk.remove);
     disk.remove();
   }
   publish(report, options);
@@ -42,13 +45,8 @@ export async function bench(options: Options): Promise<void> {
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** All once, then all again: what the machine does meanwhile meets everybody. */
-async function measureScenario(
-  scenario: Scenario,
-  present: Contender[],
-  disk: MeasuredDisk,
-  options: Options,
-  report: Report,
-): Promise<void> {
+async function measureScenario(scenario: Scenario, present: Contender[], place: Place): Promise<void> {
+  const { options } = place;
   const own: Participant[] = present
     .filter((contender) => takesPart(contender, scenario))
     .map((contender) => ({ kind: 'contender', ...contender }));
@@ -59,20 +57,22 @@ async function measureScenario(
   for (let rep = 0; rep < Math.min(options.reps, scenario.maxReps ?? options.reps); rep++) {
     const start = rep % Math.max(1, everybody.length);
     for (const participant of [...everybody.slice(start), ...everybody.slice(0, start)]) {
-      await measureOne(participant, { scenario, rep, disk, options, report });
+      await measureOne(participant, { ...place, scenario, rep });
     }
   }
 }
 
 type Participant = ({ kind: 'contender' } & Contender) | ({ kind: 'floor' } & Floor);
 
-type Turn = { scenario: Scenario; rep: number; disk: MeasuredDisk; options: Options; report: Report };
+type Place = { disk: MeasuredDisk; notes: string; options: Options; report: Report };
 
-async function measureOne(participant: Participant, { scenario, rep, disk, options, report }: Turn): Promise<void> {
+type Turn = Place & { scenario: Scenario; rep: number };
+
+async function measureOne(participant: Participant, { scenario, rep, disk, notes, options, report }: Turn): Promise<void> {
   const { name, family } = participant;
   const folder = fs.mkdtempSync(path.join(disk.folder, 'x-'));
-  const notes = fs.mkdtempSync('/dev/shm/jobspool-bench-tally-');
-  const tally = path.join(notes, 'tally');
+  const own = fs.mkdtempSync(path.join(notes, 'x-'));
+  const tally = path.join(own, 'tally');
   fs.chmodSync(folder, 0o755);
   fs.mkdirSync(tally);
   const began = now();
@@ -89,7 +89,7 @@ async function measureOne(participant: Participant, { scenario, rep, disk, optio
     report.errors.push(`${scenario.name}, repetition ${rep + 1}, ${name}: ${messageOf(error)}`);
     console.error(`${scenario.name} ${rep + 1} ${name}: ERROR ${messageOf(error)}`);
   } finally {
-    fs.rmSync(notes, { recursive: true, force: true });
+    fs.rmSync(own, { recursive: true, force: true });
     fs.rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }

@@ -7,6 +7,16 @@ import { now } from './clock.ts';
 /** Where spools and servers' data are during the run. */
 export type MeasuredDisk = { folder: string; what: string; remove(): void };
 
+/** Where handlers note what ran: in memory, so that it is no load of the disk. Removed at the end of the process. */
+export function folderForNotes(): string {
+  const folder = fs.mkdtempSync('/dev/shm/jobspool-bench-tally-');
+  process.once('exit', () => fs.rmSync(folder, FORCE));
+  return folder;
+}
+
+// Processes that were just told to end may write once more.
+const FORCE = { recursive: true, force: true, maxRetries: 10, retryDelay: 50 } as const;
+
 /**
  * `tmpfs`, `ext4` (a file system of its own in a loop-mounted image: needs root), or a folder. A machine's own disk may be an ext4 without a journal, which makes
  * creating files slow at random: hence the image.
@@ -36,7 +46,7 @@ function inFolder(parent: string, what: string): MeasuredDisk {
   const folder = fs.mkdtempSync(path.join(parent, 'jobspool-bench-'));
   // A server that must not run as root has to reach its folder.
   fs.chmodSync(folder, 0o755);
-  return { folder, what, remove: () => fs.rmSync(folder, { recursive: true, force: true }) };
+  return { folder, what, remove: () => fs.rmSync(folder, FORCE) };
 }
 
 function mounted(): MeasuredDisk {
@@ -57,8 +67,9 @@ function mounted(): MeasuredDisk {
     });
   }
   const remove = () => {
-    execFileSync('umount', [folder]);
-    fs.rmSync(home, { recursive: true, force: true });
+    // Lazily: after an interruption some of the processes on it may still be ending.
+    execFileSync('umount', ['-l', folder]);
+    fs.rmSync(home, FORCE);
   };
   return { folder, what: 'ext4 with a journal, loop-mounted', remove };
 }

@@ -10,7 +10,7 @@ export type Started = {
   end(signal?: NodeJS.Signals): Promise<void>;
 };
 
-const alive = new Set<ChildProcess>();
+const alive = new Map<ChildProcess, boolean>();
 
 /** Starts a process, and keeps the end of what it prints for the error that says why it ended. */
 export function startProcess(command: string, args: readonly string[], options: SpawnOptions = {}): Started {
@@ -22,7 +22,7 @@ export function startProcess(command: string, args: readonly string[], options: 
   child.stdout?.on('data', keep);
   child.stderr?.on('data', keep);
   child.on('error', (error) => keep(error.message));
-  alive.add(child);
+  if (child.pid !== undefined) alive.set(child, options.detached === true);
   child.once('exit', () => alive.delete(child));
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
   const end = async (signal: NodeJS.Signals = 'SIGTERM') => {
@@ -38,7 +38,11 @@ export function startProcess(command: string, args: readonly string[], options: 
 
 // A benchmark that is interrupted leaves nobody behind.
 process.once('exit', () => {
-  for (const child of alive) child.kill('SIGTERM');
+  for (const [{ pid = 0 }, hasGroup] of alive) {
+    process.kill(hasGroup ? -pid : pid, 'SIGTERM');
+    // One that is held back hears nothing before.
+    process.kill(hasGroup ? -pid : pid, 'SIGCONT');
+  }
 });
 
 // Node 20 takes twice as long to start with it; nobody gains from it here.
