@@ -1,3 +1,3 @@
 import { defineAllowlist } from '../../jobs/define-allowlist.ts';
 
-export default defineAllowlist({ Bench: { module: './bench.ts', methods: { noop: {}, mark: {} } } });
+export default defineAllowlist({ Bench: { module: './handlers.ts', methods: { work: {} } } });
