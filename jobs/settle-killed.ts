@@ -9,26 +9,31 @@ import { logMove } from './log-move.ts';
 import type { RunnerSettings } from './messages.ts';
 import { timeoutError } from './stop.ts';
 
-/** Settles an attempt whose process is about to be killed, because it did not stop when it was told to. False when that could not be done. */
+/**
+ * Settles an attempt whose process is about to be killed, because it did not stop when it was told to, or, `released`, because a neighbour of
+ * it did not. False when that could not be done.
+ */
 export function settleKilled(
   spool: Spool,
-  settings: RunnerSettings,
   slot: string,
   posted: Posted,
-  reason: 'cancelled' | 'timed-out',
+  reason: 'cancelled' | 'timed-out' | 'released',
+  log: EventLog,
 ): boolean {
   const read = readJob(spool, spool.claimed(slot, posted.name), posted.name);
   if (read.kind !== 'claimed') return false;
   const finishedAt = Date.now();
-  const end: End =
-    reason === 'cancelled' ? { kind: 'cancelled' } : { kind: 'timed-out', error: timeoutError(posted.policy.timeoutMs, true) };
+  const end: End = reason === 'timed-out' ? { kind: reason, error: timeoutError(posted.policy.timeoutMs, true) } : { kind: reason };
   const move = decide(read.job, end, posted.policy, finishedAt, Math.random);
   if (move.to === 'completed') return false;
   const span = { startedAt: posted.startedAt, finishedAt, runner: slot };
   if (!settle(spool, slot, read.job, end, move, span, posted.writtenAt)) return false;
-  // The process dies before it could send the line: its dispatcher finds it in the slot.
-  const lines = spool.disk.openAppend(spool.lines(slot));
-  const log = new EventLog(spool, { level: settings.logLevel, onLine: (line) => spool.disk.append(lines, line) });
   logMove(log, read.job, end, move, span);
   return true;
+}
+
+/** The log of a process that dies before it could send its lines: its dispatcher finds them in the slot. */
+export function lastLog(spool: Spool, settings: RunnerSettings, slot: string): EventLog {
+  const lines = spool.disk.openAppend(spool.lines(slot));
+  return new EventLog(spool, { level: settings.logLevel, onLine: (line) => spool.disk.append(lines, line) });
 }
