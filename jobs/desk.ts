@@ -14,6 +14,8 @@ import { type RunningAttempt, runAs } from './whose.ts';
 
 export type Desk = {
   readonly board: Board;
+  /** Its number; 0 where the attempt has the runner to itself. */
+  readonly place: number;
   /** The attempt begins. */
   sit(attempt: RunningAttempt): ProgressWriter;
   /** Runs the handler. */
@@ -34,6 +36,7 @@ export function ownDesk(bench: Bench): Desk {
   const { spool, slot, board, settings, outputFd } = bench;
   return {
     board,
+    place: 0,
     sit(attempt) {
       bench.current = attempt;
       beginCapture(attempt.log);
@@ -56,6 +59,7 @@ export function sharedDesk(bench: Bench, sharing: Sharing, place: Place): Desk {
   const company = bench.company;
   return {
     board: place.board,
+    place: place.number,
     sit(attempt) {
       company.attempts.set(place, attempt);
       return company.progress.of(attempt.id);

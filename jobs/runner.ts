@@ -8,6 +8,7 @@ import { platform } from '../spool/platform.ts';
 import { spoolAt } from '../spool/spool.ts';
 import { Board } from './board.ts';
 import { capturePrints } from './capture.ts';
+import { answerCulprit } from './culprit.ts';
 import { offspringOf } from './desk.ts';
 import { EventLog } from './event-log.ts';
 import { loadAllowlist } from './load-allowlist.ts';
@@ -111,6 +112,7 @@ process.on('SIGINT', () => retire('interrupted'));
 process.on('uncaughtException', breakWith);
 
 capturePrints();
+answerCulprit(() => whose()?.place);
 say({ kind: 'ready', slot });
 if (!process.connected) retire('its dispatcher is gone');
 

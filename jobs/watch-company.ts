@@ -1,6 +1,6 @@
 /**
- * The watchdog's eye on jobs that share a runner. One of them that does not stop when it is told to takes the process down: what has been
- * told to stop by then is settled so, and its neighbours are released, which spends none of their attempts.
+ * The watchdog's eye on jobs that share a runner. One of them that does not stop when it is told to takes the process down: it is settled so,
+ * and so are those that were told to stop; its neighbours are released, which spends none of their attempts.
  */
 import { parseJobName } from '../spool/filename.ts';
 import { clearCancel, isCancelRequested } from '../spool/marker.ts';
@@ -8,7 +8,9 @@ import { marksOfSlot, Offspring } from '../spool/offspring.ts';
 import { platform } from '../spool/platform.ts';
 import type { Spool } from '../spool/spool.ts';
 import { Board, sharedClock } from './board.ts';
+import { findCulprit } from './culprit.ts';
 import type { FromWatchdog, RunnerSettings } from './messages.ts';
+import type { KilledBecause } from './settle-killed.ts';
 
 /** What the watch needs of its thread. `main`: the runner's first board. `deafMs`: after so long, who has not heard is blocked. */
 export type CompanyWatchOptions = {
@@ -33,6 +35,8 @@ export class CompanyWatch {
   readonly #watched: Watched[] = [];
   #isKilling = false;
   #retires = false;
+  #isLooking = false;
+  #culprit: { watched: Watched; sequence: number } | undefined;
 
   constructor(options: CompanyWatchOptions) {
     this.#options = options;
@@ -57,6 +61,7 @@ export class CompanyWatch {
     const longest = Math.max(...running.map((watched) => this.#overdueMs(watched)));
     // First no new neighbours; and those that are there may end meanwhile.
     if (longest >= 0) this.#retire();
+    if (running.some((one) => this.#overdueMs(one) >= 0 && !one.board.heard(one.board.sequence))) void this.#lookForCulprit();
     if (longest >= this.#options.settings.killGraceMs) void this.#kill();
   }
 
@@ -90,26 +95,41 @@ export class CompanyWatch {
     this.#options.say({ kind: 'retire', reason: 'a job that shares it does not stop' });
   }
 
+  // Of all that are late in a blocked process, one is to blame.
+  async #lookForCulprit(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    const place = await findCulprit().catch(() => undefined);
+    const watched = this.#watched.find((one) => one.place === place);
+    if (watched) this.#culprit = { watched, sequence: watched.board.sequence };
+  }
+
   // Whatever goes wrong on the way, the process ends: what could not be written down, a rescue counts as crashed.
   async #kill(): Promise<void> {
     this.#isKilling = true;
     const { spool, settings, slot, main } = this.#options;
     main.setClosing(true);
-    const guilty = this.#take((watched) => this.#overdueMs(watched) >= settings.killGraceMs);
-    if (guilty.length === 0) {
+    const due = this.#take((watched) => this.#overdueMs(watched) >= settings.killGraceMs);
+    if (due.length === 0) {
       // They have stopped in this very moment.
       main.setClosing(false);
       this.#isKilling = false;
       return;
     }
     try {
-      const { lastLog } = await import('./settle-killed.ts');
+      const { lastLog, settleKilled } = await import('./settle-killed.ts');
       const log = lastLog(spool, settings, slot);
-      const others = this.#take((watched) => this.#overdueMs(watched) > Number.NEGATIVE_INFINITY);
-      for (const one of [...guilty, ...others]) await this.#settle(one, (one.stop as Stop).reason, log);
+      const culprit = this.#culpritOf(due);
+      const settle = (watched: Watched) => {
+        const posted = watched.board.read();
+        const isSettled = settleKilled(spool, slot, posted, becauseOf(watched, culprit), log);
+        // Otherwise the marker is still to be obeyed: by who rescues the slot, or by who finds the job elsewhere.
+        if (isSettled && isTold(watched) === 'cancelled') clearCancel(spool, idOf(posted.name));
+      };
+      due.forEach(settle);
       const deadline = performance.now() + SETTLING_MS;
       do {
-        for (const one of this.#take(() => true)) await this.#settle(one, 'released', log);
+        this.#take(() => true).forEach(settle);
         await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
       } while (performance.now() < deadline && this.#watched.some(({ board }) => board.isBusy || board.isRunning));
       new Offspring({ leader: process.pid, environment: marksOfSlot(spool.root, slot) }).kill();
@@ -118,18 +138,26 @@ export class CompanyWatch {
     }
   }
 
+  // Who has heard and does not stop is to blame himself.
+  #culpritOf(due: Watched[]): Watched | undefined {
+    const { watched, sequence } = this.#culprit ?? {};
+    const isBlocked = due.every(({ board }) => !board.heard(board.sequence));
+    return isBlocked && watched?.board.sequence === sequence ? watched : undefined;
+  }
+
   #take(which: (watched: Watched) => boolean): Watched[] {
     return this.#watched.filter((watched) => watched.board.isRunning && which(watched) && watched.board.take(watched.board.sequence));
   }
+}
 
-  async #settle({ board }: Watched, reason: Reason | 'released', log: import('./event-log.ts').EventLog): Promise<void> {
-    const { spool, slot } = this.#options;
-    const { settleKilled } = await import('./settle-killed.ts');
-    const posted = board.read();
-    const isSettled = settleKilled(spool, slot, posted, reason, log);
-    // Otherwise the marker is still to be obeyed: by who rescues the slot, or by who finds the job elsewhere.
-    if (isSettled && reason === 'cancelled') clearCancel(spool, idOf(posted.name));
-  }
+const isTold = ({ board, stop }: Watched): Reason | undefined => (stop?.sequence === board.sequence ? stop.reason : undefined);
+
+// Who is late only because another blocked the process is not to blame for it.
+function becauseOf(watched: Watched, culprit: Watched | undefined): KilledBecause {
+  const told = isTold(watched);
+  if (told === 'cancelled') return told;
+  if (culprit === undefined) return told ?? 'released';
+  return watched === culprit ? (told ?? 'blocking') : 'released';
 }
 
 const idOf = (name: string): string => parseJobName(name)?.id ?? '';

@@ -132,6 +132,19 @@ test('a job that blocks the process past its timeout has timed out, and its neig
   await allCompleted(spool, NEIGHBOURS);
 });
 
+test('of jobs that are late because another blocks the process none has spent an attempt: that one has timed out', async (t) => {
+  const { spool, mix, begun, openGate } = await start(t);
+  for (const id of NEIGHBOURS) mix(id, 'wait', { timeout: '15s', retries: 0 });
+  await begun(NEIGHBOURS);
+  mix('guilty', 'block', { retries: 0 });
+  await begun(['guilty']);
+  openGate();
+  const status = await ended(spool, 'guilty');
+  assert.deepEqual(outcomes(status), ['failed', 'timed-out']);
+  assert.match(status.error?.message ?? '', /it blocked the process that it shares with others/);
+  await allCompleted(spool, NEIGHBOURS);
+});
+
 test('an error that nobody catches fails the job it belongs to; the neighbours end, and then the process does', async (t) => {
   const { spool, mix, begun, openGate } = await start(t);
   for (const id of NEIGHBOURS) mix(id, 'wait');
