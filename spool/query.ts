@@ -345,12 +345,9 @@ const MAX_PROGRESS_BYTES = 131_072;
 
 // The number of a job that has its runner to itself, or its line among those of jobs that share it.
 function progressOf(text: string, id: string): number {
-  const line = text.includes(' ')
-    ? text
-        .split('\n')
-        .find((one) => one.endsWith(` ${id}`))
-        ?.slice(0, -id.length)
-    : text;
+  const lines = text.trim().split('\n');
+  const own = lines.find((line) => line.endsWith(` ${id}`))?.slice(0, -id.length);
+  const line = own ?? lines.find((one) => !one.includes(' '));
   return Number(line?.trim() || Number.NaN);
 }
 

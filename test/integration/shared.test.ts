@@ -5,7 +5,7 @@ import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { holderOfSlot } from '../../spool/lease.ts';
 import { platform } from '../../spool/platform.ts';
-import { jobStatus } from '../../spool/query.ts';
+import { completedLines, jobStatus } from '../../spool/query.ts';
 import { openSpool, type Spool } from '../../spool/spool.ts';
 import { waitForJob } from '../../spool/wait.ts';
 import type { SideBySide } from '../fixtures/side-by-side.ts';
@@ -197,6 +197,15 @@ test('a better job that wants a runner to itself is not passed by those that cou
   openGate();
   await allCompleted(spool, ['s1', 's2', 's3', 's4', 'urgent']);
   assert.equal(order()[2], 'urgent');
+});
+
+test('short jobs of a shared method and of another one, mixed, run once each', async (t) => {
+  const { spool, drop, mix, folder } = await start(t, { JOBSPOOL_RUNNERS: '2' });
+  const ids = Array.from({ length: 400 }, (_, index) => `j${index}`);
+  for (const [index, id] of ids.entries()) index % 4 === 0 ? drop(id, 'alone') : mix(id, 'alone');
+  await waitFor(() => completedLines(spool).length >= ids.length, 'all to complete', { timeoutMs: 120_000 });
+  const ran = fs.readFileSync(path.join(folder, 'order'), 'utf8').trim().split('\n');
+  assert.deepEqual(ran.toSorted(), ids.toSorted());
 });
 
 test('what a cancelled job started beside its neighbours ends with the process that they share', async (t) => {

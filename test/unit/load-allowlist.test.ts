@@ -109,8 +109,8 @@ test('how many jobs share a runner is a number from 1 to 1000, for shared method
   });
   assert.match(message, /A\.methods\.zero\.concurrency: /);
   assert.match(message, /A\.methods\.many\.concurrency: /);
-  assert.match(message, /A\.methods\.alone\.concurrency: belongs to isolation "shared".*, got 5/);
-  assert.match(message, /B\.methods\.run\.isolation: a command has a process of its own: .*, got "shared"/);
+  assert.match(message, /A\.methods\.alone\.concurrency: belongs to isolation "shared".*, got the number 5/);
+  assert.match(message, /B\.methods\.run\.isolation: a command has a process of its own: .*, got the text "shared"/);
 });
 
 test('a shared method without a number shares by ten, and the others not at all', async (t) => {
