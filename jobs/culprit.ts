@@ -22,7 +22,7 @@ export function findCulprit(): Promise<number | undefined> {
       if (callFrameId === undefined) return leave(undefined);
       // The code that stands there has its job's context, and so has what is evaluated in it.
       const question = { callFrameId, expression: `globalThis[Symbol.for('${WHOSE}')]?.()`, returnByValue: true };
-      session.post('Debugger.evaluateOnCallFrame', question, (error, answer) => leave(error ? undefined : valueOf(answer)));
+      session.post('Debugger.evaluateOnCallFrame', question, (error, answer) => leave(error ? undefined : placeIn(answer)));
     });
     session.connectToMainThread();
     session.post('Debugger.enable');
@@ -30,7 +30,7 @@ export function findCulprit(): Promise<number | undefined> {
   });
 }
 
-const valueOf = (answer: { result?: { value?: unknown } } | undefined): unknown => answer?.result?.value;
+const placeIn = (answer: { result?: { value?: unknown } } | undefined): unknown => answer?.result?.value;
 
 /** Lets `findCulprit` ask this thread. */
 export function answerCulprit(placeOfNow: () => number | undefined): void {

@@ -203,7 +203,7 @@ test('short jobs of a shared method and of another one, mixed, run once each', a
   const { spool, drop, mix, folder } = await start(t, { JOBSPOOL_RUNNERS: '2' });
   const ids = Array.from({ length: 400 }, (_, index) => `j${index}`);
   for (const [index, id] of ids.entries()) index % 4 === 0 ? drop(id, 'alone') : mix(id, 'alone');
-  await waitFor(() => completedLines(spool).length >= ids.length, 'all to complete', { timeoutMs: 120_000 });
+  await waitFor(() => [...completedLines(spool)].length >= ids.length, 'all to complete', { timeoutMs: 120_000 });
   const ran = fs.readFileSync(path.join(folder, 'order'), 'utf8').trim().split('\n');
   assert.deepEqual(ran.toSorted(), ids.toSorted());
 });
