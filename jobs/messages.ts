@@ -25,12 +25,18 @@ export type FromRunner =
 /** To a runner's main thread from its watchdog. */
 export type FromWatchdog =
   | { kind: 'leased'; slot: string }
-  | { kind: 'stop'; reason: 'cancelled' | 'timed-out'; sequence: number }
+  /** `place`: the board of the attempt that must stop; 0 is that of a job that has the runner to itself. */
+  | { kind: 'stop'; reason: 'cancelled' | 'timed-out'; place: number; sequence: number }
+  /** Take nothing new: the process will have to be killed, or may be. */
+  | { kind: 'retire'; reason: string }
   | { kind: 'lost'; message: string }
   | { kind: 'released' };
 
 /** To the watchdog from the main thread. */
-export type ToWatchdog = { kind: 'release' };
+export type ToWatchdog =
+  | { kind: 'release' }
+  /** Watch this board too: that of a job which shares the runner with others. Places count from 1. */
+  | { kind: 'watch'; place: number; memory: SharedArrayBuffer };
 
 /** What a runner is started with. It comes in `JOBSPOOL_RUNNER`, as JSON. */
 export type RunnerSettings = {

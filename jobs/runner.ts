@@ -1,19 +1,22 @@
 /**
- * The runner: a detached process that claims proposed jobs and runs them, one attempt at a time. It settles its jobs
- * itself, so it needs no dispatcher to finish: when its dispatcher dies, it ends what it runs and exits.
+ * The runner: a detached process that claims proposed jobs and runs them, one attempt at a time, or several at once of a method that is
+ * shared. It settles its jobs itself, so it needs no dispatcher to finish: when its dispatcher dies, it ends what it runs and exits.
  */
 import { Worker } from 'node:worker_threads';
 import { Ledger } from '../spool/ledger.ts';
-import { marksOfSlot, Offspring } from '../spool/offspring.ts';
 import { platform } from '../spool/platform.ts';
 import { spoolAt } from '../spool/spool.ts';
 import { Board } from './board.ts';
 import { capturePrints } from './capture.ts';
+import { answerCulprit } from './culprit.ts';
+import { offspringOf } from './desk.ts';
 import { EventLog } from './event-log.ts';
 import { loadAllowlist } from './load-allowlist.ts';
 import type { FromRunner, FromWatchdog, RunnerSettings, Settlement, ToRunner, ToWatchdog } from './messages.ts';
-import { type Bench, runAttempt } from './run-attempt.ts';
+import { Places } from './places.ts';
+import { type BegunAttempt, type Bench, type RanAttempt, runAttempt } from './run-attempt.ts';
 import { sibling } from './sibling.ts';
+import { type RunningAttempt, whose } from './whose.ts';
 
 /** A process is replaced after so many jobs, but not more often than once in the time below: leaks grow with both. */
 const MAX_JOBS = 1_000;
@@ -23,6 +26,8 @@ const MAX_MEMORY_BYTES = 512 * 1_048_576;
 /** Reports to the dispatcher are grouped, up to so many settled jobs or so long. */
 const REPORT_EVERY = 16;
 const REPORT_AFTER_MS = 10;
+/** Jobs that share the process hardly leave it idle: whether it is spent is asked once in so many. */
+const SPENT_EVERY = 64;
 
 const settings = JSON.parse(process.env.JOBSPOOL_RUNNER ?? '{}') as RunnerSettings;
 // Handlers and their children have no business with it.
@@ -38,6 +43,8 @@ let reporting: NodeJS.Timeout | undefined;
 let running: string | undefined;
 let reportedAt = 0;
 let working = false;
+let isLeaving = false;
+let reportingSoon: NodeJS.Immediate | undefined;
 
 const board = new Board();
 const watchdog = new Worker(sibling('watchdog', import.meta.url), {
@@ -68,14 +75,19 @@ const bench: Bench = {
   attempts: 0,
   unread: new Set(),
   current: undefined,
+  company: undefined,
+  places: new Places(({ number, board: { memory } }) =>
+    watchdog.postMessage({ kind: 'watch', place: number, memory } satisfies ToWatchdog),
+  ),
+  keeping: 0,
+  mustEndOffspring: false,
 };
 
 watchdog.on('error', (error) => giveUp('its watchdog failed', error));
 watchdog.on('message', (message: FromWatchdog) => {
   if (message.kind === 'lost') giveUp(`its lease was lost: ${message.message}`);
-  if (message.kind !== 'stop' || message.sequence !== board.sequence) return;
-  board.hear(message.sequence);
-  bench.current?.stop(message.reason);
+  if (message.kind === 'retire') retire(message.reason);
+  if (message.kind === 'stop') stop(message);
 });
 process.on('message', (message: ToRunner) => {
   if (message.kind === 'take-back') {
@@ -94,38 +106,84 @@ process.on('disconnect', () => retire('its dispatcher is gone'));
 process.on('SIGTERM', () => {
   if (board.wasTermAnnounced()) return;
   retire('told to stop');
-  bench.current?.stop('shutdown');
+  for (const attempt of runningNow()) attempt.stop('shutdown');
 });
 process.on('SIGINT', () => retire('interrupted'));
-process.on('uncaughtException', (error) => {
-  if (bench.current) return bench.current.breakWith(error);
-  giveUp('an error outside any job', error);
-});
+process.on('uncaughtException', breakWith);
 
 capturePrints();
+answerCulprit(() => whose()?.place);
 say({ kind: 'ready', slot });
 if (!process.connected) retire('its dispatcher is gone');
 
 async function work(): Promise<void> {
   if (working) return;
   working = true;
-  for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
+  for (let name = next(); name !== undefined; name = next()) {
     running = name;
     const began = performance.now();
-    const { retire: reason, ...settlement } = await runAttempt(bench, name);
-    busyMs += performance.now() - began;
+    const ran = await runAttempt(bench, name);
     running = undefined;
-    settled.push(settlement);
-    if (reason) retire(reason);
-    // Not awaited: the next job runs while the last ones are synced. A ledger that fails ends the runner; a rescue follows.
-    const committing = bench.ledger.commit().catch((error) => giveUp('the ledger could not be written', error));
-    if (bench.ledger.isFull) await committing;
+    if ('ended' in ran) {
+      void noteWhenEnded(ran, began);
+      continue;
+    }
+    await note(ran, performance.now() - began);
     if (settled.length >= REPORT_EVERY) report();
   }
-  if (isSpent()) retire('recycled');
+  if (!bench.company && isSpent()) retire('recycled');
   working = false;
+  if (bench.company) return reportSoon();
   report();
   if (retiring) await leave();
+}
+
+function next(): string | undefined {
+  const { company, keeping } = bench;
+  const isFull = company !== undefined && (company.attempts.size >= company.concurrency || keeping > 0);
+  return isFull ? undefined : queue.shift();
+}
+
+async function note({ retire: reason, ...settlement }: RanAttempt, tookMs: number): Promise<void> {
+  busyMs += tookMs;
+  settled.push(settlement);
+  if (reason) retire(reason);
+  // Not awaited: the next job runs while the last ones are synced. A ledger that fails ends the runner; a rescue follows.
+  const committing = bench.ledger.commit().catch((error) => giveUp('the ledger could not be written', error));
+  if (bench.ledger.isFull) await committing;
+}
+
+// Of a job that shares this process: the next that waits for its place begins at once.
+async function noteWhenEnded({ ended }: BegunAttempt, began: number): Promise<void> {
+  try {
+    await note(await ended, performance.now() - began);
+    if (bench.attempts % SPENT_EVERY === 0 && isSpent()) retire('recycled');
+    await work();
+  } catch (error) {
+    giveUp('an attempt could not be recorded', error);
+  }
+}
+
+const runningNow = (): RunningAttempt[] => [...(bench.current ? [bench.current] : []), ...(bench.company?.attempts.values() ?? [])];
+
+function stop({ reason, place, sequence }: FromWatchdog & { kind: 'stop' }): void {
+  const [shared, neighbour] = [...(bench.company?.attempts ?? [])].find(([{ number }]) => number === place) ?? [];
+  const [posted, attempt] = place === 0 ? [board, bench.current] : [shared?.board, neighbour];
+  if (sequence !== posted?.sequence) return;
+  posted.hear(sequence);
+  attempt?.stop(reason);
+}
+
+// The error of a job that shares this process is its own; where nobody can tell whose it is, all of them may be broken.
+function breakWith(error: unknown): void {
+  const attempt = whose();
+  if (attempt?.isOver) {
+    bench.log.error(`runner ${slot}: the job ${attempt.id} left something behind that failed after its end`, { err: error });
+    return retire('what a job left behind failed');
+  }
+  const broken = attempt ? [attempt] : runningNow();
+  if (broken.length === 0) giveUp('an error outside any job', error);
+  for (const one of broken) one.breakWith(error);
 }
 
 function isSpent(): boolean {
@@ -138,10 +196,13 @@ function retire(reason: string): void {
   retiring = reason;
   queue.length = 0;
   say({ kind: 'retiring', reason });
-  if (!working) void leave();
+  if (!working && !bench.company) void leave();
 }
 
 async function leave(): Promise<void> {
+  if (isLeaving) return;
+  isLeaving = true;
+  if (bench.mustEndOffspring) await offspringOf(bench).end(settings.killGraceMs);
   await bench.ledger.commit();
   report();
   const released = new Promise<void>((resolve) => {
@@ -157,7 +218,7 @@ function giveUp(reason: string, error?: unknown): void {
   bench.log.error(`runner ${slot} gives up: ${reason}`, error === undefined ? {} : { err: error });
   report();
   // What a job of ours started would go on beside its next attempt.
-  new Offspring({ leader: process.pid, environment: marksOfSlot(spool.root, slot) }).kill();
+  offspringOf(bench).kill();
   if (!platform.signalTree(process.pid, 'SIGKILL')) process.exit(1);
 }
 
@@ -170,6 +231,14 @@ function report({ anyway = false } = {}): void {
   settled = [];
   busyMs = 0;
   lines = [];
+}
+
+// Jobs that share the process often end together: one report of all that end in this turn of the event loop.
+function reportSoon(): void {
+  reportingSoon ??= setImmediate(() => {
+    reportingSoon = undefined;
+    report();
+  });
 }
 
 function noteLine(line: string): void {

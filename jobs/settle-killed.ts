@@ -1,3 +1,4 @@
+import type { ErrorRecord } from '../spool/attempt.ts';
 import { readJob } from '../spool/claim.ts';
 import { decide } from '../spool/decide.ts';
 import type { End } from '../spool/job.ts';
@@ -9,26 +10,35 @@ import { logMove } from './log-move.ts';
 import type { RunnerSettings } from './messages.ts';
 import { timeoutError } from './stop.ts';
 
-/** Settles an attempt whose process is about to be killed, because it did not stop when it was told to. False when that could not be done. */
-export function settleKilled(
-  spool: Spool,
-  settings: RunnerSettings,
-  slot: string,
-  posted: Posted,
-  reason: 'cancelled' | 'timed-out',
-): boolean {
+/** `blocking`: it kept its neighbours from stopping in their time. `released`: a neighbour did not stop. */
+export type KilledBecause = 'cancelled' | 'timed-out' | 'blocking' | 'released';
+
+/** Settles an attempt whose process is about to be killed, because it, or a neighbour, did not stop. False when that could not be done. */
+export function settleKilled(spool: Spool, slot: string, posted: Posted, reason: KilledBecause, log: EventLog): boolean {
   const read = readJob(spool, spool.claimed(slot, posted.name), posted.name);
   if (read.kind !== 'claimed') return false;
   const finishedAt = Date.now();
-  const end: End =
-    reason === 'cancelled' ? { kind: 'cancelled' } : { kind: 'timed-out', error: timeoutError(posted.policy.timeoutMs, true) };
+  const end = endOf(reason, posted.policy.timeoutMs);
   const move = decide(read.job, end, posted.policy, finishedAt, Math.random);
   if (move.to === 'completed') return false;
   const span = { startedAt: posted.startedAt, finishedAt, runner: slot };
   if (!settle(spool, slot, read.job, end, move, span, posted.writtenAt)) return false;
-  // The process dies before it could send the line: its dispatcher finds it in the slot.
-  const lines = spool.disk.openAppend(spool.lines(slot));
-  const log = new EventLog(spool, { level: settings.logLevel, onLine: (line) => spool.disk.append(lines, line) });
   logMove(log, read.job, end, move, span);
   return true;
+}
+
+function endOf(reason: KilledBecause, timeoutMs: number): End {
+  if (reason === 'cancelled' || reason === 'released') return { kind: reason };
+  return { kind: 'timed-out', error: reason === 'blocking' ? blockingError() : timeoutError(timeoutMs, true) };
+}
+
+const blockingError = (): ErrorRecord => ({
+  name: 'TimeoutError',
+  message: 'it blocked the process that it shares with others, so that they could not be stopped in their time, and was killed',
+});
+
+/** The log of a process that dies before it could send its lines: its dispatcher finds them in the slot. */
+export function lastLog(spool: Spool, settings: RunnerSettings, slot: string): EventLog {
+  const lines = spool.disk.openAppend(spool.lines(slot));
+  return new EventLog(spool, { level: settings.logLevel, onLine: (line) => spool.disk.append(lines, line) });
 }

@@ -13,6 +13,7 @@ import { spoolAt } from '../spool/spool.ts';
 import { Board, sharedClock } from './board.ts';
 import { capFile } from './job-log.ts';
 import type { FromWatchdog, RunnerSettings, ToWatchdog } from './messages.ts';
+import { CompanyWatch } from './watch-company.ts';
 
 export type WatchdogData = { settings: RunnerSettings; memory: SharedArrayBuffer };
 
@@ -36,17 +37,20 @@ const lease: Lease = await acquireSlot(spool, {
 });
 say({ kind: 'leased', slot: lease.slot });
 
+const company = new CompanyWatch({ spool, settings, slot: lease.slot, main: board, deafMs: DEAF_MS, say });
 const ticking = setInterval(tick, TICK_MS);
 parentPort?.on('message', async (message: ToWatchdog) => {
-  if (message.kind !== 'release') return;
+  if (message.kind === 'watch') return company.add(message.place, message.memory);
   clearInterval(ticking);
   await lease.release();
   say({ kind: 'released' });
 });
 
 function tick(): void {
-  if (!board.isRunning) return;
+  company.tick();
+  if (!board.isRunning && !company.isRunning) return;
   capOutput();
+  if (!board.isRunning) return;
   const { sequence } = board;
   if (stop?.sequence !== sequence) stop = reasonToStop(sequence);
   if (stop) insist(stop);
@@ -67,7 +71,7 @@ function reasonToStop(sequence: number): Stop | undefined {
   const reason = isCancelRequested(spool, idOf(name)) ? 'cancelled' : isLate ? 'timed-out' : undefined;
   if (!reason || board.sequence !== sequence) return undefined;
   board.askToStop(sequence, reason);
-  say({ kind: 'stop', reason, sequence });
+  say({ kind: 'stop', reason, place: 0, sequence });
   const offspring = new Offspring({ leader: process.pid, environment: marksOfSlot(spool.root, lease.slot) });
   return { sequence, reason, since: performance.now(), termed: false, offspring };
 }
@@ -94,9 +98,9 @@ async function kill({ reason, sequence, offspring }: Stop): Promise<void> {
   if (!board.take(sequence)) return;
   clearInterval(ticking);
   try {
-    const { settleKilled } = await import('./settle-killed.ts');
+    const { lastLog, settleKilled } = await import('./settle-killed.ts');
     const posted = board.read();
-    const isSettled = settleKilled(spool, settings, lease.slot, posted, reason);
+    const isSettled = settleKilled(spool, lease.slot, posted, reason, lastLog(spool, settings, lease.slot));
     // Otherwise the marker is still to be obeyed: by who rescues the slot, or by who finds the job elsewhere.
     if (isSettled && reason === 'cancelled') clearCancel(spool, idOf(posted.name));
     offspring.kill();

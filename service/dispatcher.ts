@@ -24,9 +24,10 @@ import type { Config } from './config.ts';
 import { hasPeers, leaderOf, orphansFor } from './leader.ts';
 import { pruneEvery } from './prune-every.ts';
 import { endOfExit, Rescuer } from './rescuer.ts';
-import { RunnerPool } from './runner-pool.ts';
+import { type DueJobs, RunnerPool } from './runner-pool.ts';
 import type { RunnerExit } from './runner-process.ts';
 import { runsOf } from './runs-of.ts';
+import { SharedMethods } from './shared-methods.ts';
 import { SteadyClock } from './steady-clock.ts';
 import { WaitingScan } from './waiting-scan.ts';
 
@@ -57,6 +58,8 @@ export class Dispatcher {
   readonly lost: Promise<void>;
   #noteLost!: () => void;
   readonly #canceller: Canceller;
+  /** Undefined where none is: then no job's file is looked at before it is proposed. */
+  readonly #sharedMethods: SharedMethods | undefined;
   #pool: RunnerPool;
   #rescuer!: Rescuer;
   #lease!: Lease;
@@ -89,6 +92,7 @@ export class Dispatcher {
     this.#acceptor = new Acceptor(spool, allowlist, this.#backlog, this.log);
     this.#scan = new WaitingScan(spool, config.scanMs);
     this.#canceller = new Canceller(spool, this.#backlog, this.log);
+    this.#sharedMethods = allowlist.hasShared ? new SharedMethods(spool, allowlist) : undefined;
     this.#pool = this.#makePool('');
   }
 
@@ -232,6 +236,7 @@ export class Dispatcher {
       },
       onExit: (slot, exit) => this.#noteExit(slot, exit),
       onRoom: () => this.#propose(),
+      isUnclaimed: (name) => this.#stillWaits(name),
     });
   }
 
@@ -288,7 +293,7 @@ export class Dispatcher {
   #lookAfterSlots(): void {
     const clock = performance.now();
     this.#lookedAfterAt = clock;
-    this.#pool.takeBackFromDeaf((name) => this.#stillWaits(name));
+    this.#pool.takeBackFromDeaf();
     for (const rescued of this.#rescuer.rescueDead(clock, (slot) => this.#pool.owns(slot))) this.#noteRescued(rescued);
     this.#drainWhatIsAsked();
     const orphans = orphansFor(this.#spool, this.#liveness, this.#lease.slot, clock);
@@ -340,9 +345,19 @@ export class Dispatcher {
     const next = this.#backlog.ripen(Date.now());
     this.#wakeAt(next);
     if (this.#obstacle || !this.#backlog.hasReady) return;
+    if (this.#sharedMethods) return this.#pool.proposeShared(this.#backlog.readyCount, this.#dueJobs(this.#sharedMethods));
     // What others have taken meanwhile is not proposed: a runner that is told of it one by one is idle so long.
     const isThere = this.#hasPeers ? (name: string) => this.#stillWaits(name) : undefined;
     this.#pool.propose(this.#backlog.readyCount, (count) => this.#backlog.take(count, isThere));
+  }
+
+  #dueJobs(methods: SharedMethods): DueJobs {
+    return {
+      // A name that is gone would find no room for ever where nothing passes it.
+      take: () => this.#backlog.take(1, (name) => this.#stillWaits(name))[0],
+      putBack: (name) => this.#backlog.add(name, Date.now()),
+      sharingOf: (name) => methods.sharingOf(name),
+    };
   }
 
   #wakeAt(runAt: number | undefined): void {

@@ -1,3 +1,4 @@
+import type { Sharing } from '../jobs/load-allowlist.ts';
 import type { Settlement } from '../jobs/messages.ts';
 
 /** Work in the hands of one runner is kept to about this long, so that a better job which arrives meanwhile does not wait longer. */
@@ -49,7 +50,7 @@ export function deal(names: readonly string[], dealt: ReadonlyMap<string, number
 }
 
 /** Whether a runner is stuck on a job while others that were proposed to it wait: then those are proposed to somebody else. */
-export function isStuck({ proposed, lastReport }: RunnerView, clock: number): boolean {
+export function isStuck({ proposed, lastReport }: Pick<RunnerView, 'proposed' | 'lastReport'>, clock: number): boolean {
   return proposed > 1 && clock - lastReport > 2 * AHEAD_MS;
 }
 
@@ -66,4 +67,22 @@ export function paceOf(before: number | undefined, tookMs: number, settled: read
 export function average(before: number | undefined, tookMs: number, jobs: number): number {
   const each = tookMs / Math.max(1, jobs);
   return before === undefined ? each : before * 0.7 + each * 0.3;
+}
+
+/** How many jobs of a shared method a runner should have in hand: as many as it runs at once, and what begins there within `AHEAD_MS`. */
+export function batchForShared(concurrency: number, averageMs: number | undefined): number {
+  if (averageMs === undefined) return concurrency;
+  return concurrency + Math.min(concurrency, Math.floor((concurrency * AHEAD_MS) / Math.max(AHEAD_MS, averageMs)));
+}
+
+/** A runner as it is proposed to where some methods are shared. `sharing`: the method whose jobs it runs, `room`: for how many more. */
+export type Seat = { slot: string; isFree: boolean; share: number; sharing?: string | undefined; room: number };
+
+/**
+ * Who is proposed a job of the shared method `sharing`, or, `undefined`, one that wants a runner to itself. Runners that share already come
+ * first, so that others stay free; a free one begins to share. Undefined: nobody has room, and nothing behind this job may pass it.
+ */
+export function seatFor(seats: readonly Seat[], sharing: Sharing | undefined): Seat | undefined {
+  if (!sharing) return seats.find((seat) => seat.sharing === undefined && seat.share > 0);
+  return seats.find((seat) => seat.sharing === sharing.key && seat.room > 0) ?? seats.find(({ isFree }) => isFree);
 }

@@ -1,8 +1,9 @@
 import type { EventLog } from '../jobs/event-log.ts';
+import type { Sharing } from '../jobs/load-allowlist.ts';
 import type { FromRunner, RunnerSettings, Settlement } from '../jobs/messages.ts';
 import { messageOf } from '../spool/errors.ts';
 import type { Spool } from '../spool/spool.ts';
-import { AHEAD_MS, deal, isStuck, paceOf, type RunnerView, shares } from './propose.ts';
+import { AHEAD_MS, batchForShared, deal, isStuck, paceOf, type RunnerView, type Seat, seatFor, shares } from './propose.ts';
 import { type RunnerExit, RunnerProcess } from './runner-process.ts';
 
 export type PoolEvents = {
@@ -16,7 +17,12 @@ export type PoolEvents = {
   onExit(slot: string | undefined, exit: RunnerExit): void;
   /** A runner is ready or has room. */
   onRoom(): void;
+  /** Whether nobody has claimed a proposed job. */
+  isUnclaimed(name: string): boolean;
 };
+
+/** The due jobs as the pool reaches for them: `take` gives the best, `putBack` is for the one that found no room. */
+export type DueJobs = { take(): string | undefined; putBack(name: string): void; sharingOf(name: string): Sharing | undefined };
 
 type Member = {
   process: RunnerProcess;
@@ -29,6 +35,8 @@ type Member = {
   retiring: boolean;
   /** It did not claim what it was proposed: nothing more is, until it is heard of. */
   deaf: boolean;
+  /** The shared method of all that it was proposed, if it is one. */
+  sharing: Sharing | undefined;
 };
 
 /** A runner claims what it is proposed within milliseconds. */
@@ -98,12 +106,41 @@ export class RunnerPool {
     const hands = deal(take(total), dealt);
     for (const member of serving) {
       const names = hands.get(member.slot as string) ?? [];
-      if (names.length === 0) continue;
-      if (member.proposed.size === 0) member.lastReport = performance.now();
-      for (const name of names) member.proposed.add(name);
-      member.process.send({ kind: 'propose', names });
+      if (names.length > 0) this.#hand(member, names);
     }
     this.#watchForStuck();
+  }
+
+  /** Proposes due jobs, one by one in their order, where some may share a runner. Nothing passes a better job that finds no room. */
+  proposeShared(ready: number, due: DueJobs): void {
+    const members = new Map(this.#serving().flatMap((member) => (member.deaf ? [] : [[member.slot as string, member]])));
+    const own = [...members.values()].filter(({ sharing }) => sharing === undefined);
+    const dealt = shares(own.map(view), ready);
+    const seats = [...members.values()].map((member) => seatOf(member, dealt));
+    const hands = new Map<string, string[]>();
+    while (seats.some(({ room, share }) => room > 0 || share > 0)) {
+      const name = due.take();
+      if (name === undefined) break;
+      const sharing = due.sharingOf(name);
+      const seat = seatFor(seats, sharing);
+      if (!seat) {
+        due.putBack(name);
+        break;
+      }
+      const member = members.get(seat.slot) as Member;
+      sit(seat, member, sharing);
+      hands.set(seat.slot, [...(hands.get(seat.slot) ?? []), name]);
+      // The next free runner is dealt to next, as where nothing is shared.
+      if (!sharing) seats.push(...seats.splice(seats.indexOf(seat), 1));
+    }
+    for (const [slot, names] of hands) this.#hand(members.get(slot) as Member, names);
+    if (hands.size > 0) this.#watchForStuck();
+  }
+
+  #hand(member: Member, names: string[]): void {
+    if (member.proposed.size === 0 || member.sharing) member.lastReport = performance.now();
+    for (const name of names) member.proposed.add(name);
+    member.process.send({ kind: 'propose', names });
   }
 
   /** Takes back what runners have not begun. */
@@ -115,11 +152,13 @@ export class RunnerPool {
    * Takes back from runners that have reported nothing for a while what they have not even claimed: a process that stands still, or that
    * an earlier job left with a blocked loop, must not sit on a job while others are free.
    */
-  takeBackFromDeaf(isUnclaimed: (name: string) => boolean): void {
+  takeBackFromDeaf(): void {
     const now = performance.now();
     for (const member of this.#serving()) {
-      const names = [...member.proposed];
-      if (names.length === 0 || now - member.lastReport < DEAF_MS || !names.every(isUnclaimed)) continue;
+      if (member.proposed.size === 0 || now - member.lastReport < DEAF_MS) continue;
+      const names = [...member.proposed].filter(this.#events.isUnclaimed);
+      // Of a runner that several jobs share, some may have begun before it stood still.
+      if (names.length === 0 || (!member.sharing && names.length < member.proposed.size)) continue;
       member.deaf = true;
       this.#return(member, names);
     }
@@ -165,6 +204,7 @@ export class RunnerPool {
       lastReport: performance.now(),
       retiring: false,
       deaf: false,
+      sharing: undefined,
     };
     this.#members.add(member);
   }
@@ -203,10 +243,11 @@ export class RunnerPool {
     member.lastReport = performance.now();
     member.averageMs = paceOf(member.averageMs, busyMs, settled);
     for (const { name } of settled) member.proposed.delete(name);
+    forgetSharing(member);
   }
 
   #watchForStuck(): void {
-    if (!this.#serving().some((member) => view(member).proposed > 1)) return;
+    if (!this.#serving().some((member) => view(member).proposed > (member.sharing?.concurrency ?? 1))) return;
     this.#stuckCheck ??= setTimeout(() => {
       this.#stuckCheck = undefined;
       this.#unstick();
@@ -218,11 +259,18 @@ export class RunnerPool {
   // same, the claim decides who has it.
   #unstick(): void {
     const now = performance.now();
-    for (const member of this.#serving()) if (isStuck(view(member), now)) this.#takeBack(member);
+    for (const member of this.#serving()) {
+      const { proposed, lastReport } = view(member);
+      if (isStuck({ proposed: proposed - (member.sharing?.concurrency ?? 1) + 1, lastReport }, now)) this.#takeBack(member);
+    }
   }
 
   // All but the job that it is busy with: the one it named last or, before it could say so, the first that it was proposed.
   #takeBack(member: Member): void {
+    if (member.sharing) {
+      const unclaimed = [...member.proposed].filter(this.#events.isUnclaimed);
+      return unclaimed.length > 0 ? this.#return(member, unclaimed) : undefined;
+    }
     const busyWith = member.running ?? member.proposed.values().next().value;
     const names = [...member.proposed].filter((name) => name !== busyWith);
     if (names.length > 0) this.#return(member, names);
@@ -232,6 +280,7 @@ export class RunnerPool {
     for (const name of names) member.proposed.delete(name);
     // What it runs now is not over: the average of its reports says nothing of it.
     member.averageMs = undefined;
+    forgetSharing(member);
     member.process.send({ kind: 'take-back' });
     this.#events.onReturned(names);
   }
@@ -265,6 +314,36 @@ export class RunnerPool {
       this.keep(this.#target);
     }, waitMs);
   }
+}
+
+// Another method's jobs take another time.
+function forgetSharing(member: Member): void {
+  if (!member.sharing || member.proposed.size > 0) return;
+  member.sharing = undefined;
+  member.averageMs = undefined;
+}
+
+function seatOf(member: Member, dealt: ReadonlyMap<string, number>): Seat {
+  const { sharing, proposed, averageMs, running } = member;
+  const slot = member.slot as string;
+  if (!sharing) return { slot, isFree: proposed.size === 0 && running === undefined, share: dealt.get(slot) ?? 0, room: 0 };
+  const room = Math.max(0, batchForShared(sharing.concurrency, averageMs) - proposed.size);
+  return { slot, isFree: false, share: 0, sharing: sharing.key, room };
+}
+
+// A runner that is free begins to share with its first shared job; what it is to run alone leaves it free no longer.
+function sit(seat: Seat, member: Member, sharing: Sharing | undefined): void {
+  if (sharing && seat.isFree) {
+    member.sharing = sharing;
+    member.averageMs = undefined;
+    seat.sharing = sharing.key;
+    seat.room = sharing.concurrency;
+  }
+  seat.isFree = false;
+  if (sharing) {
+    seat.share = 0;
+    seat.room -= 1;
+  } else seat.share -= 1;
 }
 
 const view = ({ slot, proposed, running, averageMs, lastReport }: Member): RunnerView => ({

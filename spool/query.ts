@@ -329,7 +329,7 @@ function reasonOf(spool: Spool, name: string): Partial<JobStatus> {
 }
 
 function runningFields(spool: Spool, place: Place, claimedAt: number, id: string): Partial<JobStatus> {
-  const progress = Number(smallText(spool, spool.progress(place.slot as string), MAX_PROGRESS_BYTES)?.trim() || Number.NaN);
+  const progress = progressOf(smallText(spool, spool.progress(place.slot as string), MAX_PROGRESS_BYTES) ?? '', id);
   const marker = spool.disk.facts(spool.cancelMarker(id));
   return {
     startedAt: iso(claimedAt),
@@ -340,7 +340,16 @@ function runningFields(spool: Spool, place: Place, claimedAt: number, id: string
 }
 
 const MAX_REASON_BYTES = 1_048_576;
-const MAX_PROGRESS_BYTES = 100;
+/** A thousand jobs may share a runner, with a line each. */
+const MAX_PROGRESS_BYTES = 131_072;
+
+// The number of a job that has its runner to itself, or its line among those of jobs that share it.
+function progressOf(text: string, id: string): number {
+  const lines = text.trim().split('\n');
+  const own = lines.find((line) => line.endsWith(` ${id}`))?.slice(0, -id.length);
+  const line = own ?? lines.find((one) => !one.includes(' '));
+  return Number(line?.trim() || Number.NaN);
+}
 
 /** The text of a small file, which jobs and strangers may have made something else of; undefined then. */
 function smallText({ disk }: Spool, file: string, maxBytes: number): string | undefined {

@@ -52,14 +52,15 @@ export const isBound = (name: string): boolean => BOUND.test(name);
 /** A move that somebody else brought to its end: the job's name and the folder it is in now. */
 export type FinishedMove = { name: string; folder: keyof typeof FOLDER };
 
-/** Brings moves to their end that a crash interrupted, and returns them. */
-export function finishMoves(spool: Spool, slot: string): FinishedMove[] {
+/** Brings moves to their end that a crash interrupted, of all jobs in the slot or of `only` one, and returns them. */
+export function finishMoves(spool: Spool, slot: string, only?: string): FinishedMove[] {
   const names = spool.disk.names(spool.slot(slot));
   return names.flatMap((bound) => {
     const match = BOUND.exec(bound);
     // What is no file, or bound for no job, is a stranger's: nothing must go for its sake.
     if (!match || !parseJobName(match[2] as string) || !spool.disk.facts(spool.claimed(slot, bound))?.isFile) return [];
     const [, folder, name] = match as unknown as [string, keyof typeof FOLDER, string];
+    if (only !== undefined && parseJobName(name)?.id !== only) return [];
     const original = names.find((other) => parseJobName(other)?.id === parseJobName(name)?.id);
     if (original) {
       syncNames(spool, spool.slot(slot));

@@ -5,7 +5,8 @@ import { Board } from '../../jobs/board.ts';
 import { EventLog } from '../../jobs/event-log.ts';
 import { Allowlist } from '../../jobs/load-allowlist.ts';
 import type { Settlement } from '../../jobs/messages.ts';
-import { type Bench, runAttempt } from '../../jobs/run-attempt.ts';
+import { Places } from '../../jobs/places.ts';
+import { type Bench, type RanAttempt, runAttempt } from '../../jobs/run-attempt.ts';
 import { Acceptor } from '../../service/acceptor.ts';
 import { Backlog } from '../../service/backlog.ts';
 import { Canceller } from '../../service/canceller.ts';
@@ -153,6 +154,10 @@ export class World {
       attempts: 0,
       unread: new Set(),
       current: undefined,
+      company: undefined,
+      places: new Places(() => undefined),
+      keeping: 0,
+      mustEndOffspring: false,
     };
     this.runners.set(slot, { slot, bench, fuse, running: undefined });
   }
@@ -161,7 +166,8 @@ export class World {
   async claim(slot: string, name: string): Promise<Settlement['to'] | 'running'> {
     const runner = this.#runner(slot);
     const began = nextAttempt();
-    const ended = runAttempt(runner.bench, name);
+    // The model's allow-list shares nothing.
+    const ended = runAttempt(runner.bench, name) as Promise<RanAttempt>;
     const first = await Promise.race([began, ended]);
     if ('to' in first) {
       this.#noteSettled(first);

@@ -1,7 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { AHEAD_MS, average, batchFor, deal, isStuck, MAX_BATCH, type RunnerView, shares } from '../../service/propose.ts';
+import {
+  AHEAD_MS,
+  average,
+  batchFor,
+  batchForShared,
+  deal,
+  isStuck,
+  MAX_BATCH,
+  type RunnerView,
+  type Seat,
+  seatFor,
+  shares,
+} from '../../service/propose.ts';
 
 const runner = (slot: string, over: Partial<RunnerView> = {}): RunnerView => ({
   slot,
@@ -80,4 +92,32 @@ test('the average follows the jobs of a runner', () => {
   assert.equal(average(undefined, 30, 3), 10);
   assert.equal(average(10, 0, 1), 7);
   assert.equal(average(undefined, 5, 0), 5);
+});
+
+test('a runner of shared jobs has in hand what it runs at once and what begins within 10 ms, never more than twice that', () => {
+  assert.equal(batchForShared(100, undefined), 100);
+  assert.equal(batchForShared(100, 200), 105);
+  assert.equal(batchForShared(100, 20), 150);
+  assert.equal(batchForShared(100, 0.1), 200);
+  assert.equal(batchForShared(1, 60_000), 1);
+});
+
+const seat = (slot: string, over: Partial<Seat> = {}): Seat => ({ slot, isFree: false, share: 0, room: 0, ...over });
+const MANY = { key: 'many', concurrency: 10 };
+
+test('a job that may share goes where its like is, so that others stay free; a free runner takes what finds no room there', () => {
+  const seats = [
+    seat('free', { isFree: true, share: 1 }),
+    seat('other', { sharing: 'other', room: 9 }),
+    seat('many', { sharing: 'many', room: 1 }),
+  ];
+  assert.equal(seatFor(seats, MANY)?.slot, 'many');
+  (seats[2] as Seat).room = 0;
+  assert.equal(seatFor(seats, MANY)?.slot, 'free');
+  assert.equal(seatFor(seats.slice(1), MANY), undefined);
+});
+
+test('a job that wants a runner to itself is never proposed to one that several share', () => {
+  assert.equal(seatFor([seat('many', { sharing: 'many', room: 9 })], undefined), undefined);
+  assert.equal(seatFor([seat('many', { sharing: 'many', room: 9 }), seat('own', { share: 1 })], undefined)?.slot, 'own');
 });
