@@ -82,7 +82,7 @@ test('a job never starts before its run-at, and soon after it: most within 100 m
   const late = timed.map(({ id, startedAt }) => Date.parse(startedAt) - (runAts[Number(id.slice(3))] as number)).sort((a, b) => a - b);
   assert.ok((late[0] as number) >= 0, `none starts too early: ${late.join(' ')} ms`);
   // A machine that is busy with other tests now and then lets one wait for longer.
-  assert.ok((late[late.length / 2] as number) <= 100, `most start within 100 ms: ${late.join(' ')}`);
+  assert.ok((late[14] as number) <= 100, `most start within 100 ms: ${late.join(' ')}`);
 });
 
 test('with file events off, jobs still start within the scan interval', async (t) => {

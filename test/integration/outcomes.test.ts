@@ -81,12 +81,13 @@ const CASES: Case[] = [
     },
   },
   {
-    name: 'a job that kills its runner is retried soon, whatever its retry delay, and after three crashes it fails',
+    name: 'a job that kills its runner is retried after a second, whatever its retry delay, and after three crashes it fails',
     body: trouble('killSelf', [], { retries: 10, retryDelay: '1h' }),
     expect(status) {
       assert.equal(status.state, 'failed');
       assert.deepEqual(outcomes(status), ['crashed', 'crashed', 'crashed']);
       assert.match(status.error?.message ?? '', /killed by SIGKILL/);
+      assert.equal(Date.parse(status.runAt) - Date.parse(status.attempts[1]?.finishedAt ?? ''), 1_000);
     },
   },
   {
