@@ -1,0 +1,52 @@
+import { formatRunAt, isId, type JobName, jobFileName, parseRunAt } from './filename.ts';
+
+/**
+ * The names of batches. A batch waits, and is claimed, as a file of many lines whose name says which of them it stands for:
+ * `p5-20261122T101500.123Z-<id>@65-10000.ndjson` are the jobs `<id>.65` to `<id>.10000`. Lines outside that range belong to others (a
+ * part that was claimed is a link to the same file), and are never looked at.
+ */
+
+/** A batch has at most so many lines, and so many bytes. */
+export const MAX_BATCH_LINES = 10_000;
+export const MAX_BATCH_BYTES = 16 * 1_048_576;
+
+/** What the name of a batch, or of a part of one, says. Lines count from 1, `to` included. `runAt` in milliseconds since the epoch. */
+export type BatchName = JobName & { from: number; to: number };
+
+const NAME = /^p([1-9]|10)-(\d{8}T\d{6}\.\d{3}Z)-([A-Za-z0-9][A-Za-z0-9._-]{0,93})@([1-9]\d{0,4})-([1-9]\d{0,4})\.ndjson$/;
+const MEMBER = /^(.+)\.([1-9]\d{0,4})$/;
+
+/** The longest id of a batch: its jobs' ids are longer by `.10000`. */
+export const MAX_BATCH_ID = 94;
+
+/** Whether `text` may be a batch's id. */
+export const isBatchId = (text: string): boolean => isId(text) && text.length <= MAX_BATCH_ID;
+
+/** The name on disk of the lines `from` to `to` of a batch. */
+export function batchFileName({ priority, runAt, id, from, to }: BatchName): string {
+  return `p${priority}-${formatRunAt(runAt)}-${id}@${from}-${to}.ndjson`;
+}
+
+/** Reads the name of a batch; undefined for any other. */
+export function parseBatchName(fileName: string): BatchName | undefined {
+  const match = NAME.exec(fileName);
+  if (!match) return undefined;
+  const [runAt, from, to] = [parseRunAt(match[2] as string), Number(match[4]), Number(match[5])];
+  if (typeof runAt !== 'number' || from > to || to > MAX_BATCH_LINES) return undefined;
+  return { priority: Number(match[1]), runAt, id: match[3] as string, from, to };
+}
+
+/** The id of a batch's job. */
+export const memberId = (id: string, line: number): string => `${id}.${line}`;
+
+/** The batch and line that an id stands for, if it is that of a batch's job; it may be another job's that only looks so. */
+export function parseMemberId(id: string): { id: string; line: number } | undefined {
+  const match = MEMBER.exec(id);
+  if (!match || !isBatchId(match[1] as string) || Number(match[2]) > MAX_BATCH_LINES) return undefined;
+  return { id: match[1] as string, line: Number(match[2]) };
+}
+
+/** The canonical name that a line of a batch has, or would have, as a file of its own. */
+export function memberName({ priority, runAt, id }: JobName, line: number): string {
+  return jobFileName({ priority, runAt, id: memberId(id, line) });
+}
