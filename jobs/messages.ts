@@ -14,11 +14,11 @@ export type ToRunner =
 /** How a proposed job went: where it is now, and under which name where that changed. */
 export type Settlement = { name: string; to: Move['to'] | 'missing' | 'early' | 'unread'; next?: string };
 
-/** From a runner. */
+/** From a runner. `lines`: of its log, as NDJSON. */
 export type FromRunner =
   | { kind: 'ready'; slot: string }
   /** `running`: the job that it is busy with now. `busyMs`: how long the attempts in it took together. */
-  | { kind: 'report'; settled: Settlement[]; running?: string; busyMs: number; lines: string[] }
+  | { kind: 'report'; settled: Settlement[]; running?: string; busyMs: number; lines: string }
   /** It takes no more proposals and exits when it is done. */
   | { kind: 'retiring'; reason: string };
 

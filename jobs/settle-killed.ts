@@ -40,5 +40,5 @@ const blockingError = (): ErrorRecord => ({
 /** The log of a process that dies before it could send its lines: its dispatcher finds them in the slot. */
 export function lastLog(spool: Spool, settings: RunnerSettings, slot: string): EventLog {
   const lines = spool.disk.openAppend(spool.lines(slot));
-  return new EventLog(spool, { level: settings.logLevel, onLine: (line) => spool.disk.append(lines, line) });
+  return new EventLog(spool, { level: settings.logLevel, onLines: (line) => spool.disk.append(lines, line) });
 }

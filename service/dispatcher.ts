@@ -35,8 +35,8 @@ export type DispatcherOptions = {
   spool: Spool;
   config: Config;
   allowlist: Allowlist;
-  /** Gets every log line, this process's and its runners', as NDJSON with a newline. */
-  onLine(line: string): void;
+  /** Gets every log line, this process's and its runners', as NDJSON: one or several, each with its newline. */
+  onLines(lines: string): void;
 };
 
 /** Why nothing new is claimed, if nothing is. `unusable`: the spool's folders are gone or cannot be written to. */
@@ -80,14 +80,14 @@ export class Dispatcher {
   #isLost = false;
 
   constructor(options: DispatcherOptions) {
-    const { spool, config, allowlist, onLine } = options;
+    const { spool, config, allowlist, onLines } = options;
     this.#options = options;
     this.lost = new Promise((resolve) => {
       this.#noteLost = resolve;
     });
     this.#spool = spool;
     this.#config = config;
-    this.log = new EventLog(spool, { level: config.logLevel, onLine });
+    this.log = new EventLog(spool, { level: config.logLevel, onLines });
     this.#liveness = new Liveness(spool, config.staleMs);
     this.#acceptor = new Acceptor(spool, allowlist, this.#backlog, this.log);
     this.#scan = new WaitingScan(spool, config.scanMs);
@@ -217,7 +217,7 @@ export class Dispatcher {
   }
 
   #makePool(dispatcher: string): RunnerPool {
-    const { spool, config, allowlist, onLine } = this.#options;
+    const { spool, config, allowlist, onLines } = this.#options;
     const settings: Omit<RunnerSettings, 'output'> = {
       dir: spool.root,
       durability: config.durability,
@@ -231,9 +231,7 @@ export class Dispatcher {
     return new RunnerPool(spool, settings, this.log, {
       onSettled: (settlement) => this.#noteSettled(settlement),
       onReturned: (names) => this.#noteReturned(names),
-      onLines: (lines) => {
-        for (const line of lines) onLine(line);
-      },
+      onLines,
       onExit: (slot, exit) => this.#noteExit(slot, exit),
       onRoom: () => this.#propose(),
       isUnclaimed: (name) => this.#stillWaits(name),
@@ -402,7 +400,7 @@ export class Dispatcher {
   #passOnLines(slot: string): void {
     try {
       const text = this.#spool.disk.readBytes(this.#spool.lines(slot), 0, 1_048_576).toString('utf8');
-      for (const line of text.split('\n')) if (line !== '') this.#options.onLine(`${line}\n`);
+      if (text !== '') this.#options.onLines(text.endsWith('\n') ? text : `${text}\n`);
     } catch (error) {
       this.log.warn(`read the last lines of the runner ${slot}: ${messageOf(error)}`, { err: error });
     }

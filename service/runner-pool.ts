@@ -12,7 +12,7 @@ export type PoolEvents = {
   /** Proposed jobs that were not begun wait again. */
   onReturned(names: string[]): void;
   /** Log lines of a runner, as NDJSON. */
-  onLines(lines: string[]): void;
+  onLines(lines: string): void;
   /** A runner ended; what it left must be rescued if it had a slot. */
   onExit(slot: string | undefined, exit: RunnerExit): void;
   /** A runner is ready or has room. */
@@ -231,7 +231,7 @@ export class RunnerPool {
         return this.keep(this.#target);
       case 'report':
         this.#noteReport(member, message);
-        this.#events.onLines(message.lines);
+        if (message.lines !== '') this.#events.onLines(message.lines);
         for (const settlement of message.settled) this.#events.onSettled(settlement);
         return this.#events.onRoom();
     }

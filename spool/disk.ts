@@ -257,8 +257,9 @@ export const disk = {
     return undefined;
   },
 
-  append(fd: number, text: string | Uint8Array): void {
-    writeAll(fd, text);
+  /** Writes all of it at the end of an open file; returns how many bytes that were. */
+  append(fd: number, text: string | Uint8Array): number {
+    return writeAll(fd, text);
   },
 
   sync(fd: number): Promise<void> {
@@ -447,8 +448,8 @@ function readInspected(fd: number, maxBytes: number): Inspected {
   const { size } = stat;
   const mtimeMs = tellable(stat.mtimeMs);
   if (size > maxBytes) return { kind: 'too-large', size, mtimeMs };
-  // One byte more than the size shows a file that is growing under our hands.
-  const bytes = readFrom(fd, 0, Math.min(size + 1, maxBytes + 1));
+  // One byte more than the size shows a file that is growing under our hands; one that is not is read in one call.
+  const bytes = readFrom(fd, 0, Math.min(size + 1, maxBytes + 1), size);
   if (bytes.length > maxBytes) return { kind: 'too-large', size: bytes.length, mtimeMs };
   try {
     return { kind: 'text', text: utf8.decode(bytes), size: bytes.length, mtimeMs };
@@ -465,19 +466,22 @@ function kindOf(stat: fs.Stats): string {
   return 'a device';
 }
 
-function readFrom(fd: number, start: number, length: number): Buffer {
+// `expected`: where so much has been read, it is not asked whether there is more.
+function readFrom(fd: number, start: number, length: number, expected = length): Buffer {
   const buffer = Buffer.allocUnsafe(length);
   let filled = 0;
-  while (filled < length) {
+  do {
     const count = fs.readSync(fd, buffer, filled, length - filled, start + filled);
     if (count === 0) break;
     filled += count;
-  }
+  } while (filled < length && filled !== expected);
   return buffer.subarray(0, filled);
 }
 
 // write(2) may take a part only (a signal, a nearly full disk): the rest goes after it.
-function writeAll(fd: number, text: string | Uint8Array): void {
+function writeAll(fd: number, text: string | Uint8Array): number {
   let bytes = typeof text === 'string' ? Buffer.from(text) : text;
+  const { length } = bytes;
   while (bytes.length > 0) bytes = bytes.subarray(fs.writeSync(fd, bytes));
+  return length;
 }

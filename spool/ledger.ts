@@ -5,6 +5,7 @@
  */
 import type { Attempt } from './attempt.ts';
 import { atBest, naming } from './errors.ts';
+import { iso } from './iso.ts';
 import { type AttemptSpan, attemptNumber, attemptOf, durationOf, type Job } from './job.ts';
 import { reject } from './reject.ts';
 import { type Spool, syncNames } from './spool.ts';
@@ -34,7 +35,7 @@ export function ledgerLine(job: Job, span: AttemptSpan, acceptedAt: string, resu
     method: request.method,
     params: request.params,
     priority: job.priority,
-    runAt: request.runAt ?? new Date(job.runAt).toISOString(),
+    runAt: request.runAt ?? iso(job.runAt),
     acceptedAt: request.acceptedAt ?? acceptedAt,
     startedAt: attempt.startedAt,
     finishedAt: attempt.finishedAt,
@@ -56,6 +57,8 @@ export class Ledger {
   readonly #slot: string;
   #file: OpenLedger | undefined;
   #written: string[] = [];
+  /** The names of jobs that are recorded and whose files are still in the slot. */
+  readonly #uncleared = new Set<string>();
   #committing: Promise<void> | undefined;
   /** Of days that are over; a sync may still be on its way to them. */
   readonly #outdated: number[] = [];
@@ -70,19 +73,24 @@ export class Ledger {
     return this.#written.length >= GROUP;
   }
 
+  /** Whether the file of a job of that name, which is done, is still to be removed. */
+  isUncleared(name: string): boolean {
+    return this.#uncleared.has(name);
+  }
+
   /** Records that the job in the file `name` of this slot completed. From here on it is never run again. */
   append(line: LedgerLine, name: string): void {
     const { disk } = this.#spool;
     const file = this.#open(line.finishedAt.slice(0, 10));
     named(file, () => {
       // A disk that became full may have taken the beginning of a line: the next must not be glued to it.
-      if (file.isTorn) disk.truncate(file.fd, file.size);
-      file.size = disk.sizeOf(file.fd);
+      if (file.isTorn) disk.truncate(file.fd, Math.min(file.size, disk.sizeOf(file.fd)));
       file.isTorn = true;
-      disk.append(file.fd, `${JSON.stringify(line)}\n`);
+      file.size += disk.append(file.fd, `${JSON.stringify(line)}\n`);
       file.isTorn = false;
     });
     this.#written.push(name);
+    this.#uncleared.add(name);
   }
 
   /**
@@ -111,7 +119,10 @@ export class Ledger {
       this.#written = [];
       const file = this.#file;
       if (durability === 'full' && file) await disk.sync(file.fd).catch((error) => Promise.reject(naming(error, file.path)));
-      for (const name of names) disk.remove(this.#spool.claimed(this.#slot, name));
+      for (const name of names) {
+        disk.remove(this.#spool.claimed(this.#slot, name));
+        this.#uncleared.delete(name);
+      }
     }
   }
 
@@ -135,7 +146,11 @@ export class Ledger {
     const path = this.#spool.ledger(day, this.#slot);
     const file = { day, path, fd: disk.openAppend(path), size: 0, isTorn: false };
     try {
-      named(file, () => endTornLine(this.#spool, file.fd));
+      named(file, () => {
+        endTornLine(this.#spool, file.fd);
+        // Nobody else appends to it: from here on its size is known.
+        file.size = disk.sizeOf(file.fd);
+      });
       syncNames(this.#spool, this.#spool.ledgerDay(day));
     } catch (error) {
       atBest(() => disk.close(file.fd));

@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Board } from '../../jobs/board.ts';
+import { CancelRequests } from '../../jobs/cancel-requests.ts';
 import { EventLog } from '../../jobs/event-log.ts';
 import { Allowlist } from '../../jobs/load-allowlist.ts';
 import type { Settlement } from '../../jobs/messages.ts';
@@ -150,6 +151,7 @@ export class World {
       ledger: new Ledger(spool, slot),
       board: new Board(),
       log: this.#log,
+      cancelRequests: new CancelRequests(spool),
       outputFd: disk.openAppend(output),
       attempts: 0,
       unread: new Set(),
@@ -279,8 +281,9 @@ function onOurClock(real: Disk): Disk {
       real.setTimes(file, Date.now());
     },
     append: (fd, text) => {
-      real.append(fd, text);
+      const length = real.append(fd, text);
       fs.futimesSync(fd, Date.now() / 1_000, Date.now() / 1_000);
+      return length;
     },
   };
 }
