@@ -26,6 +26,8 @@ const MAX_MEMORY_BYTES = 512 * 1_048_576;
 /** Reports to the dispatcher are grouped, up to so many settled jobs or so long. */
 const REPORT_EVERY = 16;
 const REPORT_AFTER_MS = 10;
+/** Of as many as run at once in a shared runner. */
+const ENOUGH_IN_HAND = 1 / 4;
 /** Jobs that share the process hardly leave it idle: whether it is spent is asked once in so many. */
 const SPENT_EVERY = 64;
 
@@ -227,14 +229,21 @@ function report({ anyway = false } = {}): void {
   reporting = undefined;
   reportedAt = performance.now();
   if (settled.length === 0 && lines.length === 0 && !anyway) return;
-  say({ kind: 'report', settled, busyMs, lines, ...(running === undefined ? {} : { running }) });
+  const busyWith = running ?? bench.company?.attempts.values().next().value?.name;
+  say({ kind: 'report', settled, busyMs, lines, ...(busyWith === undefined ? {} : { running: busyWith }) });
   settled = [];
   busyMs = 0;
   lines = [];
 }
 
-// Jobs that share the process often end together: one report of all that end in this turn of the event loop.
+// Jobs that share the process often end together: one report of all that end in this turn of the event loop. While enough others are in
+// hand to take their places, the report waits for more of them.
 function reportSoon(): void {
+  const inHand = queue.length / (bench.company?.concurrency ?? 1);
+  if (inHand >= ENOUGH_IN_HAND && settled.length < REPORT_EVERY) {
+    reporting ??= setTimeout(report, REPORT_AFTER_MS);
+    return;
+  }
   reportingSoon ??= setImmediate(() => {
     reportingSoon = undefined;
     report();

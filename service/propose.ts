@@ -75,6 +75,11 @@ export function batchForShared(concurrency: number, averageMs: number | undefine
   return concurrency + Math.min(concurrency, Math.floor((concurrency * AHEAD_MS) / Math.max(AHEAD_MS, averageMs)));
 }
 
+/** The same of a runner of shared jobs, which all may be in the midst of their time: it is stuck when it reports nothing for longer than one takes. */
+export function isStuckShared({ proposed, lastReport, averageMs }: RunnerView, concurrency: number, clock: number): boolean {
+  return proposed > concurrency && clock - lastReport > 2 * AHEAD_MS + averageMs;
+}
+
 /** A runner as it is proposed to where some methods are shared. `sharing`: the method whose jobs it runs, `room`: for how many more. */
 export type Seat = { slot: string; isFree: boolean; share: number; sharing?: string | undefined; room: number };
 
