@@ -287,7 +287,7 @@ export class RunnerPool {
     for (const name of names) member.proposed.delete(name);
     // What it runs now is not over: the average of its reports says nothing of it.
     member.averageMs = undefined;
-    forgetSharing(member);
+    // Its answer tells whether one of them had begun all the same: until then it is as it was.
     member.process.send({ kind: 'take-back' });
     this.#events.onReturned(names);
   }
@@ -323,7 +323,7 @@ export class RunnerPool {
   }
 }
 
-// Another method's jobs take another time. What was taken back and had begun all the same still shares the runner.
+// Another method's jobs take another time. A job that was taken back and had begun all the same still shares the runner.
 function forgetSharing(member: Member): void {
   if (!member.sharing || member.proposed.size > 0 || member.running !== undefined) return;
   member.sharing = undefined;
