@@ -220,3 +220,19 @@ test('what a cancelled job started beside its neighbours ends with the process t
   await allCompleted(spool, ['n1']);
   await waitFor(() => platform.processStart(child) === undefined, 'the child to be gone');
 });
+
+test('a job that uses up the descriptors of the process does not crash its neighbours, which can still be cancelled', async (t) => {
+  const { spool, mix, begun, openGate, events } = await start(t);
+  for (const id of NEIGHBOURS) mix(id, 'wait');
+  mix('polite', 'polite');
+  await begun([...NEIGHBOURS, 'polite']);
+  const runner = pidOf(spool, 'n1');
+  mix('hoard', 'hoard');
+  await begun(['hoard']);
+  touch(spool, 'polite');
+  await waitFor(() => /record polite as cancelled: EMFILE/.test(events()), 'the cancelled job to have stopped');
+  openGate();
+  assert.deepEqual(outcomes(await ended(spool, 'polite')), ['cancelled', 'cancelled']);
+  await allCompleted(spool, [...NEIGHBOURS, 'hoard']);
+  assert.equal(jobStatus(spool, 'n1')?.result, runner);
+});
