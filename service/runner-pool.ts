@@ -3,7 +3,7 @@ import type { Sharing } from '../jobs/load-allowlist.ts';
 import type { FromRunner, RunnerSettings, Settlement } from '../jobs/messages.ts';
 import { messageOf } from '../spool/errors.ts';
 import type { Spool } from '../spool/spool.ts';
-import { AHEAD_MS, batchForShared, deal, isStuck, isStuckShared, paceOf, type RunnerView, type Seat, seatFor, shares } from './propose.ts';
+import { AHEAD_MS, deal, isStuck, isStuckShared, paceOf, type RunnerView, roomShared, type Seat, seatFor, shares } from './propose.ts';
 import { type RunnerExit, RunnerProcess } from './runner-process.ts';
 
 export type PoolEvents = {
@@ -334,7 +334,7 @@ function seatOf(member: Member, dealt: ReadonlyMap<string, number>): Seat {
   const { sharing, proposed, averageMs, running } = member;
   const slot = member.slot as string;
   if (!sharing) return { slot, isFree: proposed.size === 0 && running === undefined, share: dealt.get(slot) ?? 0, room: 0 };
-  const room = Math.max(0, batchForShared(sharing.concurrency, averageMs) - proposed.size);
+  const room = roomShared(sharing.concurrency, averageMs, proposed.size);
   return { slot, isFree: false, share: 0, sharing: sharing.key, room };
 }
 
