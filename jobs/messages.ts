@@ -17,7 +17,7 @@ export type Settlement = { name: string; to: Move['to'] | 'missing' | 'early' | 
 /** From a runner. `lines`: of its log, as NDJSON. */
 export type FromRunner =
   | { kind: 'ready'; slot: string }
-  /** `running`: the job that it is busy with now. `busyMs`: how long the attempts in it took together. */
+  /** `running`: the job that it is busy with now, or one of those that share it. `busyMs`: how long the attempts in it took together. */
   | { kind: 'report'; settled: Settlement[]; running?: string; busyMs: number; lines: string }
   /** It takes no more proposals and exits when it is done. */
   | { kind: 'retiring'; reason: string };

@@ -134,6 +134,7 @@ async function runPermitted(bench: Bench, job: Job, permitted: Permitted, writte
   });
   const attempt: RunningAttempt = {
     id: job.id,
+    name: job.name,
     place: desk.place,
     log: jobLog,
     stop: (reason) => stopping.abort(stopError(reason)),

@@ -29,6 +29,8 @@ const REPORT_EVERY = 32;
 const REPORT_AFTER_MS = 10;
 /** How much memory it takes is asked not more often than this. */
 const WEIGHED_EVERY_MS = 100;
+/** Of as many as run at once in a shared runner. */
+const ENOUGH_IN_HAND = 1 / 4;
 
 const settings = JSON.parse(process.env.JOBSPOOL_RUNNER ?? '{}') as RunnerSettings;
 // Handlers and their children have no business with it.
@@ -235,14 +237,21 @@ function report({ anyway = false } = {}): void {
   reporting = undefined;
   reportedAt = performance.now();
   if (settled.length === 0 && lines === '' && !anyway) return;
-  say({ kind: 'report', settled, busyMs, lines, ...(running === undefined ? {} : { running }) });
+  const busyWith = running ?? bench.company?.attempts.values().next().value?.name;
+  say({ kind: 'report', settled, busyMs, lines, ...(busyWith === undefined ? {} : { running: busyWith }) });
   settled = [];
   busyMs = 0;
   lines = '';
 }
 
-// Jobs that share the process often end together: one report of all that end in this turn of the event loop.
+// Jobs that share the process often end together: one report of all that end in this turn of the event loop. While enough others are in
+// hand to take their places, the report waits for more of them.
 function reportSoon(): void {
+  const inHand = queue.length / (bench.company?.concurrency ?? 1);
+  if (inHand >= ENOUGH_IN_HAND && settled.length < REPORT_EVERY) {
+    reporting ??= setTimeout(report, REPORT_AFTER_MS);
+    return;
+  }
   reportingSoon ??= setImmediate(() => {
     reportingSoon = undefined;
     report();

@@ -234,7 +234,7 @@ export class Dispatcher {
       onLines,
       onExit: (slot, exit) => this.#noteExit(slot, exit),
       onRoom: () => this.#propose(),
-      isUnclaimed: (name) => this.#stillWaits(name),
+      isClaimed: (slot, name) => this.#spool.disk.exists(this.#spool.claimed(slot, name)),
     });
   }
 
@@ -352,7 +352,7 @@ export class Dispatcher {
   #dueJobs(methods: SharedMethods): DueJobs {
     return {
       // A name that is gone would find no room for ever where nothing passes it.
-      take: () => this.#backlog.take(1, (name) => this.#stillWaits(name))[0],
+      take: () => this.#backlog.take(1, (name) => methods.isThere(name))[0],
       putBack: (name) => this.#backlog.add(name, Date.now()),
       sharingOf: (name) => methods.sharingOf(name),
     };

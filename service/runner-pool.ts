@@ -3,7 +3,7 @@ import type { Sharing } from '../jobs/load-allowlist.ts';
 import type { FromRunner, RunnerSettings, Settlement } from '../jobs/messages.ts';
 import { messageOf } from '../spool/errors.ts';
 import type { Spool } from '../spool/spool.ts';
-import { AHEAD_MS, batchForShared, deal, isStuck, paceOf, type RunnerView, type Seat, seatFor, shares } from './propose.ts';
+import { AHEAD_MS, deal, isStuck, isStuckShared, paceOf, type RunnerView, roomShared, type Seat, seatFor, shares } from './propose.ts';
 import { type RunnerExit, RunnerProcess } from './runner-process.ts';
 
 export type PoolEvents = {
@@ -17,8 +17,8 @@ export type PoolEvents = {
   onExit(slot: string | undefined, exit: RunnerExit): void;
   /** A runner is ready or has room. */
   onRoom(): void;
-  /** Whether nobody has claimed a proposed job. */
-  isUnclaimed(name: string): boolean;
+  /** Whether the runner of this slot has claimed a proposed job. */
+  isClaimed(slot: string, name: string): boolean;
 };
 
 /** The due jobs as the pool reaches for them: `take` gives the best, `putBack` is for the one that found no room. */
@@ -28,7 +28,7 @@ type Member = {
   process: RunnerProcess;
   slot: string | undefined;
   proposed: Set<string>;
-  /** The job that it is busy with, as its last report says. */
+  /** The job that it is busy with, or one of those that share it, as its last report says. */
   running: string | undefined;
   averageMs: number | undefined;
   lastReport: number;
@@ -156,7 +156,7 @@ export class RunnerPool {
     const now = performance.now();
     for (const member of this.#serving()) {
       if (member.proposed.size === 0 || now - member.lastReport < DEAF_MS) continue;
-      const names = [...member.proposed].filter(this.#events.isUnclaimed);
+      const names = this.#unclaimed(member);
       // Of a runner that several jobs share, some may have begun before it stood still.
       if (names.length === 0 || (!member.sharing && names.length < member.proposed.size)) continue;
       member.deaf = true;
@@ -239,10 +239,11 @@ export class RunnerPool {
 
   #noteReport(member: Member, { settled, running, busyMs }: FromRunner & { kind: 'report' }): void {
     member.running = running;
-    if (settled.length === 0) return;
-    member.lastReport = performance.now();
-    member.averageMs = paceOf(member.averageMs, busyMs, settled);
-    for (const { name } of settled) member.proposed.delete(name);
+    if (settled.length > 0) {
+      member.lastReport = performance.now();
+      member.averageMs = paceOf(member.averageMs, busyMs, settled);
+      for (const { name } of settled) member.proposed.delete(name);
+    }
     forgetSharing(member);
   }
 
@@ -260,15 +261,16 @@ export class RunnerPool {
   #unstick(): void {
     const now = performance.now();
     for (const member of this.#serving()) {
-      const { proposed, lastReport } = view(member);
-      if (isStuck({ proposed: proposed - (member.sharing?.concurrency ?? 1) + 1, lastReport }, now)) this.#takeBack(member);
+      const seen = view(member);
+      const { sharing } = member;
+      if (sharing ? isStuckShared(seen, sharing.concurrency, now) : isStuck(seen, now)) this.#takeBack(member);
     }
   }
 
   // All but the job that it is busy with: the one it named last or, before it could say so, the first that it was proposed.
   #takeBack(member: Member): void {
     if (member.sharing) {
-      const unclaimed = [...member.proposed].filter(this.#events.isUnclaimed);
+      const unclaimed = this.#unclaimed(member);
       return unclaimed.length > 0 ? this.#return(member, unclaimed) : undefined;
     }
     const busyWith = member.running ?? member.proposed.values().next().value;
@@ -276,11 +278,16 @@ export class RunnerPool {
     if (names.length > 0) this.#return(member, names);
   }
 
+  // Not what still waits: it drops all that it has not claimed, also what somebody else has meanwhile, and reports on none of it.
+  #unclaimed({ slot, proposed }: Member): string[] {
+    return [...proposed].filter((name) => !this.#events.isClaimed(slot as string, name));
+  }
+
   #return(member: Member, names: string[]): void {
     for (const name of names) member.proposed.delete(name);
     // What it runs now is not over: the average of its reports says nothing of it.
     member.averageMs = undefined;
-    forgetSharing(member);
+    // Its answer tells whether one of them had begun all the same: until then it is as it was.
     member.process.send({ kind: 'take-back' });
     this.#events.onReturned(names);
   }
@@ -316,9 +323,9 @@ export class RunnerPool {
   }
 }
 
-// Another method's jobs take another time.
+// Another method's jobs take another time. A job that was taken back and had begun all the same still shares the runner.
 function forgetSharing(member: Member): void {
-  if (!member.sharing || member.proposed.size > 0) return;
+  if (!member.sharing || member.proposed.size > 0 || member.running !== undefined) return;
   member.sharing = undefined;
   member.averageMs = undefined;
 }
@@ -327,7 +334,7 @@ function seatOf(member: Member, dealt: ReadonlyMap<string, number>): Seat {
   const { sharing, proposed, averageMs, running } = member;
   const slot = member.slot as string;
   if (!sharing) return { slot, isFree: proposed.size === 0 && running === undefined, share: dealt.get(slot) ?? 0, room: 0 };
-  const room = Math.max(0, batchForShared(sharing.concurrency, averageMs) - proposed.size);
+  const room = roomShared(sharing.concurrency, averageMs, proposed.size);
   return { slot, isFree: false, share: 0, sharing: sharing.key, room };
 }
 

@@ -1,5 +1,5 @@
 import type { Allowlist, Sharing } from '../jobs/load-allowlist.ts';
-import { readJob } from '../spool/claim.ts';
+import { MAX_FILE_BYTES } from '../spool/request.ts';
 import type { Spool } from '../spool/spool.ts';
 
 /**
@@ -10,29 +10,51 @@ export class SharedMethods {
   readonly #spool: Spool;
   readonly #allowlist: Allowlist;
   /** The job that was looked at last: the best due job is looked at again and again while it finds no room. */
-  #last: { name: string; until: number; sharing: Sharing | undefined } | undefined;
+  #last: ({ name: string; until: number } & Looked) | undefined;
 
   constructor(spool: Spool, allowlist: Allowlist) {
     this.#spool = spool;
     this.#allowlist = allowlist;
   }
 
-  /** How a waiting job shares a runner; undefined where it wants one to itself, or cannot be read: who claims it finds out why. */
-  sharingOf(name: string): Sharing | undefined {
-    const now = performance.now();
-    if (this.#last?.name === name && now < this.#last.until) return this.#last.sharing;
-    this.#last = { name, until: now + KNOWN_MS, sharing: this.#read(name) };
-    return this.#last.sharing;
+  /** Whether a job still waits. The same look tells how it shares a runner. */
+  isThere(name: string): boolean {
+    this.#last = { name, until: performance.now() + KNOWN_MS, ...this.#look(name) };
+    return this.#last.isThere;
   }
 
-  #read(name: string): Sharing | undefined {
+  /** How a waiting job shares a runner; undefined where it wants one to itself, or cannot be read: who claims it finds out why. */
+  sharingOf(name: string): Sharing | undefined {
+    if (this.#last?.name !== name || performance.now() >= this.#last.until) this.isThere(name);
+    return this.#last?.sharing;
+  }
+
+  // Checked in full when it is accepted and when it is claimed, and not here in between.
+  #look(name: string): Looked {
     for (const folder of [this.#spool.pending, this.#spool.retrying]) {
-      const read = readJob(this.#spool, `${folder}/${name}`, name);
-      if (read.kind === 'claimed') return this.#allowlist.sharingOf(read.job.request.class, read.job.request.method);
+      const file = this.#spool.disk.inspect(`${folder}/${name}`, MAX_FILE_BYTES);
+      if (file.kind === 'text') return { isThere: true, sharing: this.#sharingIn(file.text) };
+      // What is no file and cannot be claimed must not be proposed for ever.
+      if (file.kind !== 'missing') return { isThere: file.kind !== 'not-a-file', sharing: undefined };
     }
-    return undefined;
+    return { isThere: false, sharing: undefined };
+  }
+
+  #sharingIn(text: string): Sharing | undefined {
+    const { class: className, method = 'handle' } = objectIn(text);
+    return typeof className === 'string' && typeof method === 'string' ? this.#allowlist.sharingOf(className, method) : undefined;
   }
 }
 
+type Looked = { isThere: boolean; sharing: Sharing | undefined };
+
 /** An edit by hand is noticed so soon. */
 const KNOWN_MS = 100;
+
+function objectIn(text: string): { class?: unknown; method?: unknown } {
+  try {
+    return (JSON.parse(text) ?? {}) as object;
+  } catch {
+    return {};
+  }
+}
