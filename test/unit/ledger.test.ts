@@ -75,7 +75,13 @@ test('what is written while a group is on its way to the disk is in the next, be
 
 test('jobs that end soon after each other share a sync, and a full group waits for nobody', async (t) => {
   let syncs = 0;
-  const counting: Disk = { ...disk, sync: (fd) => disk.sync(fd).finally(() => void (syncs += 1)) };
+  const counting: Disk = {
+    ...disk,
+    sync: (fd) => {
+      syncs += 1;
+      return disk.sync(fd);
+    },
+  };
   const spool = tempSpool(t, { durability: 'full', disk: counting });
   const ledger = new Ledger(spool, SLOT, 3_600_000);
   const record = (id: string) => {
