@@ -45,6 +45,9 @@ export type Obstacle = 'paused' | 'disk-low' | 'disk-full' | 'unusable' | 'stopp
 /** The longest a timer may sleep; a clock that is set meanwhile is noticed at the next scan anyway. */
 const MAX_SLEEP_MS = 60_000;
 
+/** A busy service looks hundreds of times a second, and a folder that may not be written to says so itself: each is asked about a few times. */
+const ASK_ACCESS_MS = 250;
+
 export class Dispatcher {
   readonly log: EventLog;
   readonly #options: DispatcherOptions;
@@ -67,6 +70,8 @@ export class Dispatcher {
   #isLeader = false;
   #hasPeers = false;
   #obstacle: Obstacle | undefined;
+  #unusable: string | undefined;
+  #askAccessAt = Number.NEGATIVE_INFINITY;
   /** What was in the way of the last look. */
   #trouble: string | undefined;
   #looking: Promise<void> | undefined;
@@ -269,7 +274,7 @@ export class Dispatcher {
 
   async #lookOnce(how: 'look' | 'scan'): Promise<void> {
     if (how === 'scan') this.#doorbell?.check();
-    this.#checkObstacle();
+    this.#checkObstacle(how === 'scan');
     if (this.#obstacle === 'unusable') return;
     this.#backlog.forgetGone();
     // Who stood still for the stale time is not the one who accepts any more, and must find that out first.
@@ -318,9 +323,9 @@ export class Dispatcher {
     });
   }
 
-  #checkObstacle(): void {
+  #checkObstacle(isScan: boolean): void {
     const before = this.#obstacle;
-    const { kind, text } = this.#findObstacle();
+    const { kind, text } = this.#findObstacle(isScan);
     this.#obstacle = kind;
     if (kind === before) return;
     if (kind) this.#pool.takeBackAll();
@@ -331,9 +336,13 @@ export class Dispatcher {
     if (kind === undefined || kind === 'paused') this.#pool.startNow();
   }
 
-  #findObstacle(): { kind: Obstacle | undefined; text?: string } {
-    const unusable = whyUnusable(this.#spool);
-    if (unusable !== undefined) return { kind: 'unusable', text: unusable };
+  #findObstacle(isScan: boolean): { kind: Obstacle | undefined; text?: string } {
+    const clock = performance.now();
+    if (isScan || clock >= this.#askAccessAt) {
+      this.#unusable = whyUnusable(this.#spool);
+      this.#askAccessAt = clock + ASK_ACCESS_MS;
+    }
+    if (this.#unusable !== undefined) return { kind: 'unusable', text: this.#unusable };
     const shortage = shortageOf(this.#spool.disk.room(this.#spool.root), this.#config.minFreeBytes);
     return shortage ?? { kind: isPaused(this.#spool) ? 'paused' : undefined };
   }

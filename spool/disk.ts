@@ -224,11 +224,16 @@ export const disk = {
     closing(folder, fd, () => fs.fsyncSync(fd));
   },
 
+  /** As `syncFolder`, off the main thread. */
+  async syncFolderLater(folder: string): Promise<void> {
+    if (platform.syncsFolders) await syncPath(folder, 'r');
+  },
+
   /** Makes many files durable, a portion at once: the kernel commits them together. */
   async syncFiles(files: string[]): Promise<void> {
     for (let start = 0; start < files.length; start += SYNC_AT_ONCE) {
       // Whoever hears that one failed may remove them: no other is still on its way then.
-      const synced = await Promise.allSettled(files.slice(start, start + SYNC_AT_ONCE).map(syncFile));
+      const synced = await Promise.allSettled(files.slice(start, start + SYNC_AT_ONCE).map((file) => syncPath(file, 'r+')));
       for (const sync of synced) if (sync.status === 'rejected') throw sync.reason;
     }
   },
@@ -396,10 +401,13 @@ function syncAbove(folder: string): void {
   }
 }
 
-async function syncFile(file: string): Promise<void> {
-  const handle = await fs.promises.open(file, 'r+');
+// Only the sync itself goes through the thread pool: to open and to close take no time, but there they would wait behind other syncs.
+async function syncPath(file: string, flags: string): Promise<void> {
   try {
-    await handle.sync().finally(() => handle.close());
+    const fd = fs.openSync(file, flags);
+    await new Promise<void>((resolve, reject) => fs.fsync(fd, (error) => (error ? reject(error) : resolve()))).finally(() =>
+      fs.closeSync(fd),
+    );
   } catch (error) {
     throw naming(error, file);
   }

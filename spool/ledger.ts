@@ -47,6 +47,8 @@ export function ledgerLine(job: Job, span: AttemptSpan, acceptedAt: string, resu
 
 /** The largest number of finished jobs whose files wait for one sync. */
 const GROUP = 64;
+/** So long after one sync the next lines gather for another, if they are fewer than that: whoever submits meanwhile needs the disk's journal too. */
+const GATHER_MS = 25;
 
 /** `isTorn`: after `size` bytes there may be a part of a line. */
 type OpenLedger = { day: string; path: string; fd: number; size: number; isTorn: boolean };
@@ -55,17 +57,21 @@ type OpenLedger = { day: string; path: string; fd: number; size: number; isTorn:
 export class Ledger {
   readonly #spool: Spool;
   readonly #slot: string;
+  readonly #gatherMs: number;
   #file: OpenLedger | undefined;
   #written: string[] = [];
   /** The names of jobs that are recorded and whose files are still in the slot. */
   readonly #uncleared = new Set<string>();
   #committing: Promise<void> | undefined;
+  #syncedAt = Number.NEGATIVE_INFINITY;
+  #endGathering: (() => void) | undefined;
   /** Of days that are over; a sync may still be on its way to them. */
   readonly #outdated: number[] = [];
 
-  constructor(spool: Spool, slot: string) {
+  constructor(spool: Spool, slot: string, gatherMs = GATHER_MS) {
     this.#spool = spool;
     this.#slot = slot;
+    this.#gatherMs = gatherMs;
   }
 
   /** Whether so many lines wait that the caller should commit before it goes on. */
@@ -91,6 +97,7 @@ export class Ledger {
     });
     this.#written.push(name);
     this.#uncleared.add(name);
+    if (this.isFull) this.#endGathering?.();
   }
 
   /**
@@ -115,15 +122,31 @@ export class Ledger {
   async #commitGroups(): Promise<void> {
     const { disk, durability } = this.#spool;
     while (this.#written.length > 0) {
+      if (durability === 'full') await this.#gather();
       const names = this.#written;
       this.#written = [];
       const file = this.#file;
       if (durability === 'full' && file) await disk.sync(file.fd).catch((error) => Promise.reject(naming(error, file.path)));
+      this.#syncedAt = performance.now();
       for (const name of names) {
         disk.remove(this.#spool.claimed(this.#slot, name));
         this.#uncleared.delete(name);
       }
     }
+  }
+
+  // After a pause a job's line is synced at once.
+  async #gather(): Promise<void> {
+    const waitMs = this.#syncedAt + this.#gatherMs - performance.now();
+    if (waitMs <= 0 || this.isFull) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, waitMs);
+      this.#endGathering = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#endGathering = undefined;
   }
 
   #open(day: string): OpenLedger {
