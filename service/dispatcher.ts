@@ -287,6 +287,8 @@ export class Dispatcher {
           this.#propose();
           return !this.#stopping;
         });
+      // A runner looks for the marker of what it claims: the canceller must not keep all others waiting.
+      this.#propose();
       this.#canceller.run();
     }
     this.#propose();

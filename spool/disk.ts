@@ -59,12 +59,15 @@ export const disk = {
     return missingAs(undefined, () => fs.readFileSync(file, 'utf8'));
   },
 
-  /** Reads a file that may be anything: what is no regular file is not opened, no link is followed, no more than `maxBytes` read. */
-  inspect(file: string, maxBytes: number): Inspected {
+  /**
+   * Reads a file that may be anything: what is no regular file is not opened, no link is followed, no more than `maxBytes` read. `isFile`: the
+   * caller has just found a regular file there.
+   */
+  inspect(file: string, maxBytes: number, isFile = false): Inspected {
     try {
-      const stat = fs.lstatSync(file, { throwIfNoEntry: false });
-      if (!stat) return { kind: 'missing' };
-      if (!stat.isFile()) return { kind: 'not-a-file', what: kindOf(stat) };
+      const stat = isFile ? undefined : fs.lstatSync(file, { throwIfNoEntry: false });
+      if (!isFile && !stat) return { kind: 'missing' };
+      if (stat && !stat.isFile()) return { kind: 'not-a-file', what: kindOf(stat) };
       // It may have been replaced since: a FIFO is not waited for, and what was opened is looked at once more.
       const fd = fs.openSync(file, INSPECT_FLAGS);
       return closing(file, fd, () => readInspected(fd, maxBytes));
