@@ -2,13 +2,15 @@ import { MAX_BATCH_BYTES } from './batch-name.ts';
 import type { FileFacts } from './disk.ts';
 import type { Spool } from './spool.ts';
 
+type Text = { looks: string; bytes: Buffer; starts: number[] };
+
 /**
  * The texts of batches' lines, without parsing those that nobody asks for. The file that was read last is kept, and known again under any name: the
  * parts of a batch are links to one file.
  */
 export class BatchTexts {
   readonly #spool: Spool;
-  #last: { looks: string; bytes: Buffer; starts: number[] } | undefined;
+  #last: Text | undefined;
 
   constructor(spool: Spool) {
     this.#spool = spool;
@@ -25,14 +27,16 @@ export class BatchTexts {
 
   /** How many lines a file has. */
   count(file: string, facts = this.#spool.disk.facts(file)): number {
-    return facts?.isFile ? Math.max(0, this.#fileOf(file, facts).starts.length - 1) : 0;
+    return facts?.isFile ? (this.#fileOf(file, facts)?.starts.length ?? 1) - 1 : 0;
   }
 
-  #fileOf(file: string, { ino, size, mtimeMs }: FileFacts) {
+  #fileOf(file: string, { ino, size, mtimeMs }: FileFacts): Text | undefined {
     const looks = `${ino} ${size} ${mtimeMs}`;
     if (this.#last?.looks !== looks) {
       // A larger one was never accepted.
       const bytes = size > MAX_BATCH_BYTES ? Buffer.alloc(0) : this.#spool.disk.readBytes(file, 0, size);
+      // It was moved in this moment: under its next name it is asked for anew.
+      if (bytes.length < size && size <= MAX_BATCH_BYTES) return undefined;
       this.#last = { looks, bytes, starts: startsIn(bytes) };
     }
     return this.#last;

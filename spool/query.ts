@@ -123,10 +123,7 @@ function* placesOfLines(part: BatchName, place: Place): Generator<Place> {
   for (let line = part.from; line <= part.to; line++) yield { ...place, name: memberName(part, line), line };
 }
 
-/** The lines of batches in all slots: those that run, and those that were claimed with them and wait for their turn. */
-export const claimedLines = (spool: Spool): SlotLines[] => slots(spool).flatMap((slot) => linesInSlot(spool, slot));
-
-const waitingInSlots = (spool: Spool): SlotLines[] => claimedLines(spool).filter(({ isRunning }) => !isRunning);
+const waitingInSlots = (spool: Spool): SlotLines[] => slots(spool).flatMap((slot) => workIn(spool, slot).claimed);
 
 /** The place of the first of such lines. */
 export function placeInSlot(spool: Spool, lines: SlotLines): Place {
@@ -176,7 +173,7 @@ function lineStatus(
 ): JobStatus | undefined {
   const text = texts.line(place.file, place.line, facts);
   const accepted = parseJobName(place.name);
-  if (text === undefined && !accepted) return undefined;
+  if (text === undefined && (!accepted || !spool.disk.exists(place.file))) return undefined;
   const named = accepted ?? nameOf(place, facts.mtimeMs, now);
   const id = accepted?.id ?? memberId(named.id, place.line);
   const base: JobStatus = { id, state: place.state, priority: named.priority, runAt: iso(named.runAt), attempts: [] };
@@ -289,9 +286,10 @@ function locateWaiting(spool: Spool, folder: 'incoming' | 'pending' | 'retrying'
   return batch === undefined ? undefined : lineOf(spool, placeOf(spool, folder, batch, now), id);
 }
 
-function locateClaimed(spool: Spool, id: string): Place | undefined {
-  const lines = parseMemberId(id) && claimedLines(spool).find((one) => hasLine(one, id));
-  return lines && lineOf(spool, placeInSlot(spool, { ...lines, isRunning: false }), id);
+/** A line that was claimed with one that runs, by its id. */
+export function locateClaimed(spool: Spool, id: string): Place | undefined {
+  const lines = parseMemberId(id) && waitingInSlots(spool).find((one) => hasLine(one, id));
+  return lines && lineOf(spool, placeInSlot(spool, lines), id);
 }
 
 /** Whether an id may be that of a line of the batch of this name. Of one that is not accepted, only the file says how many it has. */
@@ -353,18 +351,20 @@ function lastLine(spool: Spool, file: string, start: string): LedgerLine | undef
 }
 
 /** Where the jobs are that run now, and those whose runner died while it settled them: they are on their way until the slot is rescued. */
-export function runningPlaces(spool: Spool): Place[] {
-  return slots(spool).flatMap((slot) => {
-    const files = spool.disk.names(spool.slot(slot));
-    const names = files.filter((name) => parseJobName(name));
-    const bound = files.flatMap((file) => boundFile(file) ?? []).filter(({ name }) => !names.some((other) => isSameId(other, name)));
-    const all = [...names.map((name) => ({ file: name, name })), ...bound];
-    const lines = linesInSlot(spool, slot, files).filter(({ isRunning }) => isRunning);
-    return [
-      ...all.map(({ file, name }) => ({ state: 'running' as const, name, slot, file: spool.claimed(slot, file) })),
-      ...lines.map((line) => placeInSlot(spool, line)),
-    ];
-  });
+export const runningPlaces = (spool: Spool): Place[] => slots(spool).flatMap((slot) => workIn(spool, slot).running);
+
+/** What a slot has in hand. `claimed`: lines that were claimed with one that runs, and wait for their turn. */
+export function workIn(spool: Spool, slot: string): { running: Place[]; claimed: SlotLines[] } {
+  const files = spool.disk.names(spool.slot(slot));
+  const names = files.filter((name) => parseJobName(name));
+  const bound = files.flatMap((file) => boundFile(file) ?? []).filter(({ name }) => !names.some((other) => isSameId(other, name)));
+  const all = [...names.map((name) => ({ file: name, name })), ...bound];
+  const lines = linesInSlot(spool, slot, files);
+  const running = [
+    ...all.map(({ file, name }) => ({ state: 'running' as const, name, slot, file: spool.claimed(slot, file) })),
+    ...lines.filter(({ isRunning }) => isRunning).map((line) => placeInSlot(spool, line)),
+  ];
+  return { running, claimed: lines.filter(({ isRunning }) => !isRunning) };
 }
 
 function boundFile(file: string): { file: string; name: string } | undefined {

@@ -22,15 +22,15 @@ import type { Handler, LedgerRows } from './ledger-rows.ts';
 export type Verdict = 'yes' | 'no' | 'read';
 
 /** Judges a job's file by its name and, where it has been read before, by what is remembered of it. */
-export type FileJudge = (state: State, file: { folder: Folder | 'running'; name: string; fact: Fact | undefined }) => Verdict;
+export type FileJudge = (state: State, file: { folder: Folder | 'running'; name: string; fact: Fact | undefined; id?: string }) => Verdict;
 
 export function fileJudge(filter: Filter): FileJudge {
   const needs = needsContent(filter);
   const isOfId = matcherOf(filter.ids);
   const hasIds = filter.ids.length > 0;
-  return (state, { folder, name, fact }) => {
+  return (state, { folder, name, fact, id }) => {
     if (!matchesState(filter, state)) return 'no';
-    if (hasIds && !isOfId(idOfFile(folder, name))) return 'no';
+    if (hasIds && !isOfId(id ?? idOfFile(folder, name))) return 'no';
     if (!needs) return 'yes';
     return fact ? judgeFact(filter, state, fact) : 'read';
   };

@@ -1,7 +1,9 @@
+import { memberId } from '../batch-name.ts';
 import type { Spool } from '../spool.ts';
 import type { State } from '../state.ts';
 import type { Entry } from './job-folder.ts';
 import type { LedgerRows } from './ledger-rows.ts';
+import type { Lines } from './lines.ts';
 import type { Over } from './over.ts';
 import type { Running } from './running.ts';
 import type { Waiting } from './waiting.ts';
@@ -25,8 +27,8 @@ export function countOf({ running, waiting, over, ledger }: Known, state: State,
   }
 }
 
-/** A job's file, and what is remembered of it. */
-export type KnownFile = Pick<Entry, 'name' | 'fact'> & { folder: Entry['folder'] | 'running' };
+/** A job's file, and what is remembered of it. `id`: of a line, where the file is a batch's. */
+export type KnownFile = Pick<Entry, 'name' | 'fact'> & { folder: Entry['folder'] | 'running'; id?: string };
 
 /** The files of the jobs in a state, in no order. */
 export function* filesIn({ running, waiting, over }: Known, state: Exclude<State, 'completed'>, now: number): Generator<KnownFile> {
@@ -34,9 +36,17 @@ export function* filesIn({ running, waiting, over }: Known, state: Exclude<State
   else if (state === 'failed' || state === 'cancelled' || state === 'rejected') yield* over.folders[state].entries();
   else {
     const { accepted, incoming } = waiting.items(state, now);
-    yield* accepted;
+    for (const entry of accepted) {
+      if (entry.lines) yield* lineFiles(entry.lines);
+      else yield entry;
+    }
     yield* incoming;
   }
+}
+
+function* lineFiles(lines: Lines): Generator<KnownFile> {
+  for (let line = lines.from; line <= lines.to; line++)
+    yield { folder: 'pending', name: '', fact: undefined, id: memberId(lines.id, line) };
 }
 
 /** A number that changes with every change in a state's jobs. */
