@@ -2,6 +2,7 @@
 import path from 'node:path';
 import type { Attempt, ErrorRecord } from './attempt.ts';
 import { type BatchName, memberId, memberName, parseBatchName, parseMemberId } from './batch-name.ts';
+import { lineIn } from './batch-place.ts';
 import { BatchTexts } from './batch-texts.ts';
 import { readJob } from './claim.ts';
 import type { FileFacts } from './disk.ts';
@@ -94,12 +95,7 @@ export function isLiveOnDisk(spool: Spool, id: string): boolean {
 /** Whether a name is that of lines of a batch of this id, or of lines of which one has it. A batch's id is in use as long as any of it waits or runs. */
 function isOfBatch(name: string, id: string): boolean {
   const part = isBatchFile(name) ? parseBatchName(name) : undefined;
-  return part !== undefined && (part.id === id || hasLine(part, id));
-}
-
-function hasLine({ id, from, to }: BatchName, member: string): boolean {
-  const parsed = parseMemberId(member);
-  return parsed?.id === id && parsed.line >= from && parsed.line <= to;
+  return part !== undefined && (part.id === id || lineIn(part, id) !== undefined);
 }
 
 /** Every place in a state, in no order; completed jobs have none (see `completedLines`). */
@@ -288,19 +284,18 @@ function locateWaiting(spool: Spool, folder: 'incoming' | 'pending' | 'retrying'
 
 /** A line that was claimed with one that runs, by its id. */
 export function locateClaimed(spool: Spool, id: string): Place | undefined {
-  const lines = parseMemberId(id) && waitingInSlots(spool).find((one) => hasLine(one, id));
+  const lines = parseMemberId(id) && waitingInSlots(spool).find((one) => lineIn(one, id) !== undefined);
   return lines && lineOf(spool, placeInSlot(spool, lines), id);
 }
 
 /** Whether an id may be that of a line of the batch of this name. Of one that is not accepted, only the file says how many it has. */
 export function isLineIn(folder: Folder, name: string, id: string): boolean {
   if (!isBatchFile(name)) return false;
-  if (folder !== 'incoming' && folder !== 'rejected') return folder === 'pending' && hasLine(parseBatchName(name) ?? NO_LINES, id);
+  const part = folder === 'pending' ? parseBatchName(name) : undefined;
+  if (folder !== 'incoming' && folder !== 'rejected') return part !== undefined && lineIn(part, id) !== undefined;
   const batch = parseMemberId(id)?.id;
   return batch !== undefined && idIn(folder, name) === batch;
 }
-
-const NO_LINES: BatchName = { priority: 0, runAt: 0, id: '', from: 1, to: 0 };
 
 /** The place of a line of the batch at `place`, by its id; undefined when there is no such line. */
 export function lineOf(spool: Spool, place: Place, id: string): Place | undefined {

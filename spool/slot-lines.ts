@@ -1,8 +1,13 @@
 import { linesBackwards } from './backwards.ts';
+import { type BatchName, parseBatchName } from './batch-name.ts';
+import { linesByPart } from './batch-place.ts';
+import { jobNameIn } from './filename.ts';
 import { dayOf } from './layout.ts';
 import { parseLine } from './ledger.ts';
-import { partsInSlot, type SlotPart } from './slot-parts.ts';
 import type { Spool } from './spool.ts';
+
+/** Lines of a batch, and the file in a slot that stands for them. `isBound`: it is on its way out of the slot. */
+type SlotPart = BatchName & { file: string; isBound: boolean };
 
 /** Lines of a batch in a slot's folder: one that runs, or some that were claimed with it and have not begun. `since`: when it began, if that is known. */
 export type SlotLines = SlotPart & { slot: string; isRunning: boolean; since?: number };
@@ -25,6 +30,13 @@ export function linesInSlot(spool: Spool, slot: string, files = spool.disk.names
     return isFirst ? begunAt({ ...part, from }, slot, done?.finishedAt) : [{ ...part, from, slot, isRunning: false }];
   });
   return [...left, ...waiting.map((part) => ({ ...part, slot, isRunning: false }))];
+}
+
+function partsInSlot(files: readonly string[]): SlotPart[] {
+  return [...linesByPart(files)].flatMap(([file, ranges]) => {
+    const part = parseBatchName(jobNameIn(file));
+    return part ? ranges.map((range) => ({ ...part, ...range, file, isBound: jobNameIn(file) !== file })) : [];
+  });
 }
 
 function begunAt(part: SlotPart, slot: string, since: number | undefined): SlotLines[] {
