@@ -297,12 +297,15 @@ export function isLineIn(folder: Folder, name: string, id: string): boolean {
   return batch !== undefined && idIn(folder, name) === batch;
 }
 
+const isAccepted = ({ incoming, rejected }: Spool, { file }: Place): boolean => ![incoming, rejected].includes(path.dirname(file));
+
 /** The place of a line of the batch at `place`, by its id; undefined when there is no such line. */
 export function lineOf(spool: Spool, place: Place, id: string): Place | undefined {
   const { line = 0 } = parseMemberId(id) ?? {};
   const part = parseBatchName(jobNameIn(path.basename(place.file)));
-  if (part) return { ...place, name: memberName(part, line), line };
-  return line <= new BatchTexts(spool).count(place.file) ? { ...place, line } : undefined;
+  if (part && isAccepted(spool, place)) return { ...place, name: memberName(part, line), line };
+  const { from, to } = part ?? { from: 1, to: new BatchTexts(spool).count(place.file) };
+  return line >= from && line <= to ? { ...place, line } : undefined;
 }
 
 function lastToEnd(spool: Spool, folders: readonly Folder[], id: string, now: number): Place | undefined {

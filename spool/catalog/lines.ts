@@ -1,5 +1,6 @@
-import { type BatchName, memberName, parseBatchName } from '../batch-name.ts';
+import { type BatchName, parseBatchName } from '../batch-name.ts';
 import { isBatchFile } from '../drop-name.ts';
+import { jobFileName } from '../filename.ts';
 import { idOf } from '../order.ts';
 import type { Entry } from './job-folder.ts';
 
@@ -18,11 +19,11 @@ export function linesOf(name: string, file: string, slot?: string): Lines | unde
 }
 
 /**
- * A name by which a line stands where its job has its turn: behind those of the same priority and run-at whose ids come before its batch's, and
+ * A name by which a line stands where its job has its turn: among those of the same priority and run-at where its batch's id stands, and
  * in the order of the file, which that of the ids as text is not. No id has a `!`.
  */
 export function lineOrder(batch: BatchName, line: number): string {
-  return memberName(batch, line).replace(/\d+\.json$/, `!${String(line).padStart(5, '0')}.json`);
+  return jobFileName({ ...batch, id: `${batch.id}!${String(line).padStart(5, '0')}` });
 }
 
 /** The name by which an entry stands in a list. */
