@@ -8,6 +8,7 @@ import type { Filter } from '../spool/filter.ts';
 import { maskJob } from '../spool/mask.ts';
 import type { JobStatus } from '../spool/query.ts';
 import { STATES, type State } from '../spool/state.ts';
+import { ToolSlot } from '../spool/tool-slot.ts';
 import type { Dashboard } from './dashboard.ts';
 import { type Act, isDone, maySteer, type SteerAction, steerAt } from './steering.ts';
 import { figure } from './views/figures.ts';
@@ -59,16 +60,30 @@ export async function runBulk(dashboard: Dashboard, order: BulkOrder, progress: 
   for (const [reason, count] of skipped) skip(progress, reason, count);
   const gone = expected - targets.length - sum(skipped);
   if (gone > 0) skip(progress, MOVED, gone);
+  const tool = new ToolSlot(dashboard.spool);
+  await steerAll(dashboard, { action, who, priority }, targets, progress, tool, signal).finally(() => tool.release());
+  await dashboard.catalog.refresh(0);
+  return progress;
+}
+
+type What = Pick<BulkOrder, 'action' | 'who' | 'priority'>;
+
+async function steerAll(
+  dashboard: Dashboard,
+  { action, who, priority }: What,
+  targets: readonly Match[],
+  progress: BulkProgress,
+  tool: ToolSlot,
+  signal?: AbortSignal,
+): Promise<void> {
   const breath = new Breath();
   for (const match of targets) {
-    if (signal?.aborted) break;
-    const act = steerAt(dashboard, action, match, who, { priority, only: true });
+    if (signal?.aborted) return;
+    const act = await tool.steer((slot) => steerAt(dashboard, action, match, who, { priority, only: true, slot }));
     if (isDone(act)) progress.done += 1;
     else skip(progress, await reasonOf(dashboard, match.job.id, act, progress), 1);
     if (breath.isDue) await breath.take();
   }
-  await dashboard.catalog.refresh(0);
-  return progress;
 }
 
 /** `retried 498 · skipped 2 (already running)`. */

@@ -7,6 +7,7 @@ import { everything } from '../spool/filter.ts';
 import type { JobStatus } from '../spool/query.ts';
 import { type Action, allows, type State } from '../spool/state.ts';
 import { type Cancelled, cancel, type Refused, refusal, remove, retry, runNow, type Steered, setPriority } from '../spool/steer.ts';
+import { withToolSlot } from '../spool/tool-slot.ts';
 import type { Dashboard } from './dashboard.ts';
 
 /** What can be asked of a job, by the words of addresses and buttons. */
@@ -39,7 +40,9 @@ export async function steer(
   const { state } = match.job;
   if (seen !== undefined && state !== seen)
     return { kind: 'conflict', text: `${VERB[action]} ${id}: it is ${state}, and not ${seen} as it was seen; nothing was changed`, state };
-  const act = steerAt(dashboard, action, match, who, { ...options, only: seen !== undefined });
+  const act = await withToolSlot(dashboard.spool, (slot) =>
+    steerAt(dashboard, action, match, who, { ...options, slot, only: seen !== undefined }),
+  );
   // The next page shows what is, and not what was before.
   await dashboard.catalog.refresh(0);
   return isDone(act) ? { kind: 'done', text: doneText(action, id, act, options) } : refusedText(action, match.job, act);
@@ -59,16 +62,16 @@ export const maySteer = (state: State, action: SteerAction): boolean => allows(s
 /** What came of steering a job that had been found. */
 export type Act = Steered | Cancelled;
 
-/** Does one thing to a job that was found, and writes the log; with `only`, nowhere but where it was found. The catalog is not told. */
+/** Does one thing to a job that was found, and writes the log; with `only`, nowhere but where it was found. `slot`: as `SteerOptions` has it. The catalog is not told. */
 export function steerAt(
   dashboard: Dashboard,
   action: SteerAction,
   { job, place }: Match,
   who: string,
-  { priority = Number.NaN, now, only = false }: SteeringOptions & { only?: boolean } = {},
+  { priority = Number.NaN, now, only = false, slot }: SteeringOptions & { only?: boolean; slot?: string | undefined } = {},
 ): Act {
   if (place === undefined) return { kind: 'conflict', state: job.state };
-  const at = { now, place, only };
+  const at = { now, place, only, slot };
   const act = action === 'priority' ? setPriority(dashboard.spool, job.id, priority, at) : STEER[action](dashboard.spool, job.id, at);
   if (isDone(act)) writeLog(dashboard, action, job, act, action === 'priority' ? { who, priority } : { who });
   return act;
