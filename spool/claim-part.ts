@@ -1,6 +1,7 @@
 import { lineRequest, splitBatch } from './batch.ts';
 import { type BatchName, batchFileName, MAX_BATCH_BYTES, memberId, memberName, parseBatchName } from './batch-name.ts';
 import { take } from './claim.ts';
+import { mayPass } from './errors.ts';
 import type { Job } from './job.ts';
 import { runAtOf } from './order.ts';
 import { giveBack } from './part.ts';
@@ -28,18 +29,32 @@ export type ClaimedPart =
   | { kind: 'unread'; reason: string };
 
 /**
- * Claims the first `count` lines of a waiting part: the whole file is renamed into the slot, where one of several claimants wins, and what
- * follows those lines goes back under a name of its own.
+ * Claims the first lines of a waiting part, as many as `count` says when it sees the first of their jobs: the whole file is renamed into the slot,
+ * where one of several claimants wins, and what follows those lines goes back under a name of its own. Where the disk does not take that just now, all of
+ * it stays claimed.
  */
-export function claimPart(spool: Spool, slot: string, name: string, count: number, now: number, texts: BatchTexts): ClaimedPart {
+export function claimPart(
+  spool: Spool,
+  slot: string,
+  name: string,
+  count: (first: LineJob) => number,
+  now: number,
+  texts: BatchTexts,
+): ClaimedPart {
   if (runAtOf(name) > now) return { kind: 'early' };
   const part = parseBatchName(name);
   if (!part || !take(spool, slot, name)) return { kind: 'missing' };
   const read = texts.read(spool, spool.claimed(slot, name));
   if (read.kind !== 'text') return read;
-  if (part.from + count > part.to) return { kind: 'claimed', part, text: read, rest: undefined };
-  const given = giveBack(spool, slot, part, part.from + count);
-  return given ? { kind: 'claimed', part: { ...part, to: part.from + count - 1 }, text: read, rest: given.rest } : { kind: 'missing' };
+  const until = part.from + count(lineJob(part, read, part.from)) - 1;
+  if (until >= part.to) return { kind: 'claimed', part, text: read, rest: undefined };
+  try {
+    const given = giveBack(spool, slot, part, until + 1);
+    return given ? { kind: 'claimed', part: { ...part, to: until }, text: read, rest: given.rest } : { kind: 'missing' };
+  } catch (error) {
+    if (!mayPass(error)) throw error;
+    return { kind: 'claimed', part, text: read, rest: undefined };
+  }
 }
 
 /** The text of the batch that was read last: its file is claimed in many parts, each of which is a link to it. */
@@ -66,8 +81,8 @@ export function readBatch(spool: Spool, file: string): ReadBatch {
   return { kind: 'text', lines: splitBatch(found.text), writtenAt: found.mtimeMs };
 }
 
-/** A job of a batch; `spoilt`: why its line is no request any more, and what is known of it is in its name alone. */
-export type LineJob = { job: Job; spoilt?: string };
+/** A job of a batch; `spoilt`: why its line, `text`, is no request any more: what is known of the job is in its name alone. */
+export type LineJob = { job: Job; spoilt?: undefined } | { job: Job; spoilt: string; text: string };
 
 /** The job of a line. It is checked again in full: somebody may have changed the file since it was accepted. */
 export function lineJob(part: BatchName, { lines }: BatchText, line: number): LineJob {
@@ -77,6 +92,7 @@ export function lineJob(part: BatchName, { lines }: BatchText, line: number): Li
   return {
     job: jobOfLine(part, line, { class: '', method: '', params: [] }),
     spoilt: `line ${line} of its batch was changed after it was accepted: ${parsed.reason}`,
+    text: `${text ?? ''}\n`,
   };
 }
 

@@ -1,6 +1,7 @@
 /** The steps by which a part of a batch is divided among files. Each leaves names that say who has which line, should it be the last one. */
-import { type BatchName, batchFileName, memberName, parseBatchName } from './batch-name.ts';
+import { type BatchName, batchFileName, parseBatchName } from './batch-name.ts';
 import { type Lines, linesByPart, partWith, without } from './batch-place.ts';
+import { atBest } from './errors.ts';
 import { freeName } from './free-name.ts';
 import type { Job } from './job.ts';
 import { moveTo } from './reject.ts';
@@ -34,11 +35,21 @@ export function giveBack(spool: Spool, slot: string, part: BatchName, from: numb
   }
   const own = nameOfLines(part, { from: part.from, to: from - 1 });
   const bound = spool.claimed(slot, `.pending=${name}`);
-  // A try that failed half-way may have left it.
-  if (!disk.twin(file, bound, temporaryFile(spool, 'twin')) && !disk.exists(bound)) return undefined;
-  if (!disk.rename(file, spool.claimed(slot, own))) return undefined;
+  // A try before may have come so far.
+  if (!disk.exists(spool.claimed(slot, own)) && !divide(spool, file, spool.claimed(slot, own), bound)) return undefined;
   const rest = freeName(spool, spool.pending, name);
   return moveTo(spool, bound, `${spool.pending}/${rest}`) ? { rest, own } : undefined;
+}
+
+function divide(spool: Spool, file: string, own: string, bound: string): boolean {
+  const { disk } = spool;
+  try {
+    return (disk.twin(file, bound, temporaryFile(spool, 'twin')) || disk.exists(bound)) && disk.rename(file, own);
+  } catch (error) {
+    // The next try may divide it elsewhere.
+    atBest(() => disk.remove(bound));
+    throw error;
+  }
 }
 
 /** The file in a slot that holds a job: its own, or the part of a batch of which it is a line. `left`: what else that part stands for. */
@@ -63,17 +74,22 @@ export function leave(spool: Spool, slot: string, held: Holding): void {
   else spool.disk.remove(spool.claimed(slot, held.name));
 }
 
-/** Makes a claimed line of a batch a claimed file of its own, as those of single jobs are. False when it is not in the slot any more. */
-export function singleOut(spool: Spool, slot: string, job: Job, writtenAt: number): boolean {
+/**
+ * Makes a claimed line of a batch a claimed file of its own, as those of single jobs are, with its request as its text, or `text` where that is none. False when
+ * it is not in the slot any more.
+ */
+export function singleOut(spool: Spool, slot: string, job: Job, writtenAt: number, text?: string): boolean {
   const held = heldIn(spool, slot, job.name, job.id);
   if (!held?.part) return held !== undefined;
-  const { request } = job;
-  const acceptedAt = request.acceptedAt ?? new Date(writtenAt).toISOString();
-  const runAt = request.runAt ?? new Date(job.runAt).toISOString();
-  replaceFile(spool, spool.claimed(slot, memberName(held.part, held.line)), `${JSON.stringify({ ...request, acceptedAt, runAt })}\n`);
+  replaceFile(spool, spool.claimed(slot, job.name), text ?? textOf(job, writtenAt));
   syncNames(spool, spool.slot(slot));
   leave(spool, slot, held);
   return true;
+}
+
+function textOf({ request, runAt }: Job, writtenAt: number): string {
+  const times = { acceptedAt: new Date(writtenAt).toISOString(), runAt: new Date(runAt).toISOString() };
+  return `${JSON.stringify({ ...times, ...request })}\n`;
 }
 
 /** Cuts what the files that are on their way to another folder stand for out of the parts in the slot. */

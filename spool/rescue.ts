@@ -106,7 +106,7 @@ function takeOver(spool: Spool, dead: string, own: string): boolean {
 }
 
 /** `spoilt`: why its file cannot be read as a job; what is then known of it is in its name. */
-type Found = Leftover & { spoilt?: string };
+type Found = Leftover & { spoilt?: string | undefined; text?: string };
 
 /** The jobs in a slot that nobody holds. `unread`: of what a fault of the disk, which may pass, kept from being read, why. */
 function readLeftovers(spool: Spool, slot: string): { left: Found[]; unread: string[] } {
@@ -129,7 +129,7 @@ function readLeftovers(spool: Spool, slot: string): { left: Found[]; unread: str
 function settleLeftover(spool: Spool, dead: string, own: string, leftover: Found, options: RescueOptions, batch?: string): Rescued[] {
   const { name, job, writtenAt, claimedAt, spoilt } = leftover;
   if (spoilt !== undefined) {
-    if (singleOut(spool, own, job, writtenAt)) reject(spool, spool.claimed(own, name), name, { reason: spoilt, id: job.id });
+    if (singleOut(spool, own, job, writtenAt, leftover.text)) reject(spool, spool.claimed(own, name), name, { reason: spoilt, id: job.id });
     return [];
   }
   options.onEnd?.(job, claimedAt);

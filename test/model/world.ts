@@ -155,6 +155,7 @@ export class World {
       unread: new Set(),
       current: undefined,
       company: undefined,
+      chunk: undefined,
       places: new Places(() => undefined),
       keeping: 0,
       mustEndOffspring: false,
