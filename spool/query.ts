@@ -372,6 +372,9 @@ function boundFile(file: string): { file: string; name: string } | undefined {
 
 const isSameId = (one: string, other: string): boolean => parseJobName(one)?.id === parseJobName(other)?.id;
 
+/** The file of a job, and which line of it where it is one of a batch. */
+export const fileText = ({ file, line }: Place): string => (line === undefined ? file : `line ${line} of ${file}`);
+
 /** The place of a job's file, by its name alone. */
 export function placeOf(spool: Spool, folder: Folder, name: string, now: number): Place {
   const file = `${spool[folder]}/${name}`;

@@ -1,6 +1,6 @@
-import { type BatchName, parseBatchName } from '../batch-name.ts';
+import { type BatchName, memberName, parseBatchName } from '../batch-name.ts';
 import { isBatchFile } from '../drop-name.ts';
-import { jobFileName } from '../filename.ts';
+import { lineOrder } from '../line-order.ts';
 import { idOf } from '../order.ts';
 import type { Entry } from './job-folder.ts';
 
@@ -15,16 +15,11 @@ export type Lines = BatchName & {
 /** The lines that a file of this name stands for; undefined where it is a job's. */
 export function linesOf(name: string, file: string, slot?: string): Lines | undefined {
   const part = isBatchFile(name) ? parseBatchName(name) : undefined;
-  return part && { ...part, file, slot, order: lineOrder(part, part.from) };
+  return part && { ...part, file, slot, order: orderAt(part, part.from) };
 }
 
-/**
- * A name by which a line stands where its job has its turn: among those of the same priority and run-at where its batch's id stands, and
- * in the order of the file, which that of the ids as text is not. No id has a `!`.
- */
-export function lineOrder(batch: BatchName, line: number): string {
-  return jobFileName({ ...batch, id: `${batch.id}!${String(line).padStart(5, '0')}` });
-}
+/** The name by which a line stands in a list. */
+export const orderAt = (lines: BatchName, line: number): string => lineOrder(memberName(lines, line), line);
 
 /** The name by which an entry stands in a list. */
 export const orderOf = ({ name, lines }: Pick<Entry, 'name' | 'lines'>): string => lines?.order ?? name;
@@ -32,7 +27,7 @@ export const orderOf = ({ name, lines }: Pick<Entry, 'name' | 'lines'>): string 
 /** The first of the lines that stands behind a position in a list; one that is no more of them when all stand before it. */
 export function lineBehind(lines: Lines, after: string | undefined, compare: (a: string, b: string) => number): number {
   if (after === undefined || compare(lines.order, after) > 0) return lines.from;
-  if (compare(lineOrder(lines, lines.to), after) <= 0) return lines.to + 1;
+  if (compare(orderAt(lines, lines.to), after) <= 0) return lines.to + 1;
   return Number(/!(\d+)$/.exec(idOf(after))?.[1]) + 1;
 }
 

@@ -1,16 +1,16 @@
 import { memberId, memberName } from '../batch-name.ts';
+import { BatchReader } from '../batch-reader.ts';
 import { type Filter, matchesState } from '../filter.ts';
 import { compareDue, compareJobs } from '../order.ts';
 import { type JobStatus, type Place, statusAt } from '../query.ts';
 import { MAX_FILE_BYTES } from '../request.ts';
-import { BatchReader } from './batch-reader.ts';
 import type { Position } from './cursor.ts';
 import type { Entry } from './job-folder.ts';
 import { type FileJudge, fileJudge, likelyFile, likelyLine, rowJudge, type Verdict } from './judge.ts';
 import type { Known } from './known.ts';
 import { statusOfText } from './ledger-rows.ts';
 import { LedgerText } from './ledger-text.ts';
-import { type Lines, lineBehind, lineOrder, orderOf } from './lines.ts';
+import { type Lines, lineBehind, orderAt, orderOf } from './lines.ts';
 import { nameInSpool, OVER_STATES, type OverState } from './over.ts';
 import { firstThat } from './sorted.ts';
 import type { WaitingState } from './waiting.ts';
@@ -50,7 +50,7 @@ export class Walk {
     this.#isLikelyLine = likelyLine(filter);
     this.#isLikelyFile = likelyFile(filter);
     this.#texts = new LedgerText(known.spool, known.ledger);
-    this.#batches = new BatchReader(known.spool, known.waiting);
+    this.#batches = new BatchReader(known.spool);
   }
 
   /** The candidates behind a position, or all. */
@@ -99,10 +99,16 @@ export class Walk {
       if (verdict === 'no') continue;
       const { file, slot } = lines;
       const place: Place = { state, name: memberName(lines, line), file, line, ...(slot === undefined ? {} : { slot }) };
-      const position: Position = { section: state, name: lineOrder(lines, line), isIncoming: false };
+      const position: Position = { section: state, name: orderAt(lines, line), isIncoming: false };
       const isLikely = verdict === 'read' ? this.#isLikelyFile : undefined;
-      yield { verdict, position, place, finishedAt: undefined, read: () => this.#batches.read(lines, place, this.#now, isLikely) };
+      yield { verdict, position, place, finishedAt: undefined, read: () => this.#readLine(place, isLikely) };
     }
+  }
+
+  #readLine(place: Place, isLikely: ReturnType<typeof likelyFile>): JobStatus | undefined {
+    const job = this.#batches.read(place, this.#now, isLikely);
+    if (job) this.#known.waiting.noteLine(job);
+    return job;
   }
 
   *#entries(state: WaitingState, entries: readonly Entry[], first: number, isIncoming: boolean): Generator<Candidate> {
