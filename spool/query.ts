@@ -1,5 +1,7 @@
 /** Reads what the spool says about jobs, from its files alone. Nothing here changes anything. */
 import type { Attempt, ErrorRecord } from './attempt.ts';
+import { parseBatchName } from './batch-name.ts';
+import { lineIn } from './batch-place.ts';
 import { readJob } from './claim.ts';
 import type { FileFacts } from './disk.ts';
 import type { Duration } from './duration.ts';
@@ -79,7 +81,13 @@ export function locate(spool: Spool, id: string, now = Date.now()): Place | unde
 /** Whether a job of this id waits or runs, by the files. Reads all names: for suspects, not for every job. */
 export function isLiveOnDisk(spool: Spool, id: string): boolean {
   const waiting = [spool.pending, spool.retrying].flatMap((folder) => spool.disk.names(folder));
-  return [...waiting, ...claimedNames(spool)].some((name) => parseJobName(name)?.id === id);
+  return [...waiting, ...claimedNames(spool)].some((name) => standsFor(name, id));
+}
+
+// A batch's own id is live as long as any part of it is.
+function standsFor(name: string, id: string): boolean {
+  const part = parseBatchName(name);
+  return part ? part.id === id || lineIn(part, id) !== undefined : parseJobName(name)?.id === id;
 }
 
 /** Every place in a state, in no order; completed jobs have none (see `completedLines`). */
