@@ -1,5 +1,7 @@
 import type { Allowlist, Sharing } from '../jobs/load-allowlist.ts';
+import { isPartName, parseBatchName } from '../spool/batch-name.ts';
 import { readJob } from '../spool/claim.ts';
+import { BatchTexts, lineJob } from '../spool/claim-part.ts';
 import type { Spool } from '../spool/spool.ts';
 
 /**
@@ -9,6 +11,7 @@ import type { Spool } from '../spool/spool.ts';
 export class SharedMethods {
   readonly #spool: Spool;
   readonly #allowlist: Allowlist;
+  readonly #texts = new BatchTexts();
   /** The job that was looked at last: the best due job is looked at again and again while it finds no room. */
   #last: { name: string; until: number; sharing: Sharing | undefined } | undefined;
 
@@ -26,11 +29,21 @@ export class SharedMethods {
   }
 
   #read(name: string): Sharing | undefined {
+    if (isPartName(name)) return this.#readPart(name);
     for (const folder of [this.#spool.pending, this.#spool.retrying]) {
       const read = readJob(this.#spool, `${folder}/${name}`, name);
       if (read.kind === 'claimed') return this.#allowlist.sharingOf(read.job.request.class, read.job.request.method);
     }
     return undefined;
+  }
+
+  // All that its first job says: whoever claims more of it looks at each.
+  #readPart(name: string): Sharing | undefined {
+    const part = parseBatchName(name);
+    const text = this.#texts.read(this.#spool, `${this.#spool.pending}/${name}`);
+    if (!part || text.kind !== 'text') return undefined;
+    const { request } = lineJob(part, text, part.from).job;
+    return this.#allowlist.sharingOf(request.class, request.method);
   }
 }
 

@@ -27,6 +27,9 @@ export function batchFileName({ priority, runAt, id, from, to }: BatchName): str
   return `p${priority}-${formatRunAt(runAt)}-${id}@${from}-${to}.ndjson`;
 }
 
+/** Whether a canonical name is that of a part of a batch, and not of a job. */
+export const isPartName = (fileName: string): boolean => fileName.endsWith('.ndjson');
+
 /** Reads the name of a batch; undefined for any other. */
 export function parseBatchName(fileName: string): BatchName | undefined {
   const match = NAME.exec(fileName);

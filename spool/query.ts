@@ -89,13 +89,13 @@ export function locate(spool: Spool, id: string, now = Date.now()): Place | unde
 /** Whether a job of this id waits or runs, by the files. Reads all names: for suspects, not for every job. */
 export function isLiveOnDisk(spool: Spool, id: string): boolean {
   const waiting = [spool.pending, spool.retrying].flatMap((folder) => spool.disk.names(folder));
-  return [...waiting, ...claimedNames(spool)].some((name) => parseJobName(name)?.id === id || isOfBatch(name, id));
+  return [...waiting, ...claimedNames(spool)].some((name) => standsFor(name, id));
 }
 
-/** Whether a name is that of lines of a batch of this id, or of lines of which one has it. A batch's id is in use as long as any of it waits or runs. */
-function isOfBatch(name: string, id: string): boolean {
-  const part = isBatchFile(name) ? parseBatchName(name) : undefined;
-  return part !== undefined && (part.id === id || lineIn(part, id) !== undefined);
+// A batch's own id is live as long as any part of it is.
+function standsFor(name: string, id: string): boolean {
+  const part = parseBatchName(name);
+  return part ? part.id === id || lineIn(part, id) !== undefined : parseJobName(name)?.id === id;
 }
 
 /** Every place in a state, in no order; completed jobs have none (see `completedLines`). */

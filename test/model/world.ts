@@ -238,8 +238,8 @@ export class World {
     return {
       backlog,
       acceptor: new Acceptor(spool, allowlist, backlog, log),
-      canceller: new Canceller(spool, backlog, log),
-      rescuer: new Rescuer({ spool, own: OWN, allowlist, policy: POLICY, log, liveness }),
+      canceller: new Canceller(spool, backlog, log, { slot: () => OWN, lookAgain: () => undefined }),
+      rescuer: new Rescuer({ spool, own: OWN, allowlist, policy: POLICY, log, liveness, onReleased: () => undefined }),
     };
   }
 
