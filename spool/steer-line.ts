@@ -32,31 +32,37 @@ export const waits = (spool: Spool, { file }: LinePlace): boolean => path.dirnam
 /** What a line becomes: the name that its own file in `pending/` gets; undefined: nothing is left of it. */
 export type Becomes = (job: Job) => string | undefined;
 
-/** Takes a line that waits out of its batch, as a file of its own or for good. False when it has moved on. `slot`: as for `takeLines`. */
-export function takeOut(spool: Spool, place: LinePlace, slot: string | undefined, becomes: Becomes): boolean | LineRefused {
+/** Some lines that follow each other, or one: the place of the first, and how many there are. */
+export type Run = { place: LinePlace; count?: number };
+
+/** Takes lines that wait out of their batch, as files of their own or for good; the jobs as they were. False when they have moved on. `slot`: as for `takeLines`. */
+export function takeOut(spool: Spool, run: Run, slot: string | undefined, becomes: Becomes): Job[] | false | LineRefused {
   const bind = ({ job }: LineJob, { writtenAt }: BatchText) => {
     const name = becomes(job);
     return name === undefined ? undefined : { folder: 'pending' as const, name, request: asAccepted(job, writtenAt) };
   };
-  return inSlot(spool, place, slot, (...part) => takeLines(spool, ...part, bind) !== undefined);
+  return inSlot(spool, run, slot, (...part) => takeLines(spool, ...part, bind)?.jobs.map(({ job }) => job));
 }
 
-/** Cancels a line that waits; the job as it was. False when it has moved on. */
-export function cancelLine(spool: Spool, place: LinePlace, slot: string | undefined): Job | false | LineRefused {
-  return inSlot<Job | false>(spool, place, slot, (...part) => cancelLines(spool, ...part)?.jobs[0] ?? false);
+/** Cancels lines that wait; the jobs as they were. False when they have moved on. */
+export function cancelOut(spool: Spool, run: Run, slot: string | undefined): Job[] | false | LineRefused {
+  return inSlot(spool, run, slot, (...part) => cancelLines(spool, ...part)?.jobs);
 }
 
-function inSlot<T>(
+function inSlot(
   spool: Spool,
-  place: LinePlace,
+  { place, count = 1 }: Run,
   slot: string | undefined,
-  act: (slot: string, part: string, lines: Lines) => T,
-): T | false | LineRefused {
+  act: (slot: string, part: string, lines: Lines) => Job[] | undefined,
+): Job[] | false | LineRefused {
   if (place.slot !== undefined) return { kind: 'conflict', state: 'running' };
   if (!waits(spool, place)) return { kind: 'batch', id: batchOf(place) };
   if (slot === undefined) return { kind: 'slot' };
   const part = partOf(spool, place);
-  return part !== undefined && act(slot, part, { from: place.line, to: place.line });
+  const to = place.line + count - 1;
+  // Somebody took one of them out meanwhile.
+  if (part === undefined || (parseBatchName(part)?.to ?? 0) < to) return false;
+  return act(slot, part, { from: place.line, to }) ?? false;
 }
 
 function batchOf({ name }: LinePlace): string {

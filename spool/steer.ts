@@ -10,7 +10,7 @@ import { clearCancel, requestCancel } from './marker.ts';
 import { findCompleted, isLiveOnDisk, locate, type Place } from './query.ts';
 import { type Spool, syncNames, temporaryFile } from './spool.ts';
 import { type Action, allows, isFinal, type State } from './state.ts';
-import { cancelLine, isLine, type LineRefused, takeOut, waits } from './steer-line.ts';
+import { cancelOut, isLine, type LineRefused, type Run, takeOut, waits } from './steer-line.ts';
 
 /** Where to look for a job, and when. */
 export type SteerOptions = {
@@ -71,10 +71,10 @@ export function cancel(spool: Spool, id: string, options: SteerOptions = {}): Ca
   let done: Cancelled | undefined;
   const steered = steer(spool, id, 'cancel', options, (place) => {
     if (isLine(place) && waits(spool, place)) {
-      const job = cancelLine(spool, place, options.slot);
-      if (job === false || 'kind' in job) return job;
+      const jobs = cancelOut(spool, { place }, options.slot);
+      if (!Array.isArray(jobs)) return jobs;
       atBest(() => clearCancel(spool, id));
-      done = { kind: 'cancelled', from: place.state, job };
+      done = { kind: 'cancelled', from: place.state, job: jobs[0] };
     } else done = options.only ? cancelAt(spool, id, place) : cancelWherever(spool, id, place, options.now);
     return done !== undefined;
   });
@@ -91,7 +91,7 @@ export function cancel(spool: Spool, id: string, options: SteerOptions = {}): Ca
 export function retry(spool: Spool, id: string, options: SteerOptions = {}): Steered {
   const steered = steer(spool, id, 'retry', options, (place) =>
     isLine(place)
-      ? takeOut(spool, place, options.slot, ({ name }) => name)
+      ? isTaken(takeOut(spool, { place }, options.slot, ({ name }) => name))
       : place.state === 'rejected'
         ? handInAgain(spool, place)
         : moveIn(spool, place),
@@ -119,13 +119,7 @@ export function setPriority(spool: Spool, id: string, priority: number, options:
 /** Deletes a job that does not run: `rm pending/<name>`. Completed ones leave the ledger by age alone. */
 export function remove(spool: Spool, id: string, options: SteerOptions = {}): Steered {
   return steer(spool, id, 'remove', options, (place) => {
-    if (isLine(place))
-      return removeLine(
-        spool,
-        id,
-        takeOut(spool, place, options.slot, () => undefined),
-        place.state,
-      );
+    if (isLine(place)) return removeLine(spool, id, isTaken(takeOut(spool, { place }, options.slot, () => undefined)), place.state);
     const facts = spool.disk.facts(place.file);
     if (facts?.isFolder) return { kind: 'folder' };
     if (!facts || !spool.disk.remove(place.file)) return false;
@@ -137,6 +131,24 @@ export function remove(spool: Spool, id: string, options: SteerOptions = {}): St
     });
     return true;
   });
+}
+
+/** What is done to lines of a batch that wait one behind the other, as to one of them: each costs a file, and not all that lies before it. */
+export type RunAction = Extract<Action, 'cancel' | 'run-now' | 'priority' | 'remove'>;
+
+/** Steers lines that follow each other, exactly where they were seen; the jobs as they were, undefined when they are no longer there together. */
+export function steerRun(spool: Spool, action: RunAction, run: Run, slot: string, change: Change): Job[] | undefined {
+  if (!allows(run.place.state, action) || !waits(spool, run.place)) return undefined;
+  const taken =
+    action === 'cancel' ? cancelOut(spool, run, slot) : takeOut(spool, run, slot, action === 'remove' ? () => undefined : renamed(change));
+  if (!Array.isArray(taken)) return undefined;
+  for (const { id } of taken)
+    atBest(() => (action === 'remove' ? removeTraces(spool, id, run.place.state, 0) : clearTaken(spool, action, id)));
+  return taken;
+}
+
+function clearTaken(spool: Spool, action: RunAction, id: string): void {
+  if (action === 'cancel') clearCancel(spool, id);
 }
 
 function removeLine(spool: Spool, id: string, taken: Acted, state: State): Acted {
@@ -208,7 +220,14 @@ function failureOf(act: () => void): Error | undefined {
 type Change = { runAt?: number; priority?: number };
 
 const become = (spool: Spool, place: Place, change: Change, { slot }: SteerOptions): Acted =>
-  isLine(place) ? takeOut(spool, place, slot, (job) => jobFileName({ ...job, ...change })) : renameTo(spool, place, change);
+  isLine(place) ? isTaken(takeOut(spool, { place }, slot, renamed(change))) : renameTo(spool, place, change);
+
+const renamed =
+  (change: Change) =>
+  (job: Job): string =>
+    jobFileName({ ...job, ...change });
+
+const isTaken = (taken: ReturnType<typeof takeOut>): Acted => (Array.isArray(taken) ? true : taken);
 
 function renameTo(spool: Spool, { name, file }: Place, change: Change): Acted {
   const job = parseJobName(name) ?? requestOf(name);

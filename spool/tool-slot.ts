@@ -21,10 +21,14 @@ export class ToolSlot {
   /** Does something that may turn out to need a slot: it says so by `slot`, and is asked again with one. */
   async steer<T extends { kind: string }>(act: (slot: string | undefined) => T): Promise<T> {
     const done = act(this.#lease?.slot);
-    if (done.kind !== 'slot') return done;
+    return done.kind === 'slot' ? act(await this.take()) : done;
+  }
+
+  /** The slot. */
+  async take(): Promise<string> {
     // Whoever takes this slot for dead has its files, and puts them back.
     this.#lease ??= await acquireSlot(this.#spool, { kind: 'tool', staleMs: STALE_MS, onLost: () => undefined });
-    return act(this.#lease.slot);
+    return this.#lease.slot;
   }
 
   async release(): Promise<void> {

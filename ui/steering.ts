@@ -3,10 +3,23 @@
  * that says who asked.
  */
 import type { Match } from '../spool/catalog.ts';
+import { MAX_PRIORITY } from '../spool/filename.ts';
 import { everything } from '../spool/filter.ts';
-import type { JobStatus } from '../spool/query.ts';
+import type { JobStatus, Place } from '../spool/query.ts';
 import { type Action, allows, type State } from '../spool/state.ts';
-import { type Cancelled, cancel, type Refused, refusal, remove, retry, runNow, type Steered, setPriority } from '../spool/steer.ts';
+import {
+  type Cancelled,
+  cancel,
+  type Refused,
+  refusal,
+  remove,
+  retry,
+  runNow,
+  type Steered,
+  setPriority,
+  steerRun,
+} from '../spool/steer.ts';
+import { isLine } from '../spool/steer-line.ts';
 import { withToolSlot } from '../spool/tool-slot.ts';
 import type { Dashboard } from './dashboard.ts';
 
@@ -76,6 +89,44 @@ export function steerAt(
   if (isDone(act)) writeLog(dashboard, action, job, act, action === 'priority' ? { who, priority } : { who });
   return act;
 }
+
+/** How often jobs that wait one behind the other in a batch are steered together at most. */
+const MAX_RUN = 200;
+
+/** The lines of a batch that wait one behind the other, from the first of the matches on: what is done to one can be done to all of them at once. */
+export function runOf(matches: readonly Match[], first: number): number {
+  const place = matches[first]?.place;
+  if (!place || !isLine(place) || place.slot !== undefined) return 0;
+  let count = 1;
+  while (count < MAX_RUN && follows(place, matches[first + count]?.place, count)) count += 1;
+  return count;
+}
+
+const follows = (place: Place, next: Place | undefined, by: number): boolean =>
+  next?.file === place.file && next.state === place.state && next.slot === undefined && next.line === (place.line ?? 0) + by;
+
+/** As `steerAt` with `only`, for `count` lines of a batch; how many were done, or undefined when each is to be tried by itself. */
+export function steerRunAt(
+  { spool, log }: Dashboard,
+  action: SteerAction,
+  { place }: Match,
+  count: number,
+  { slot, who, priority, now = Date.now() }: { slot: string; who: string; priority: number | undefined; now?: number },
+): number | undefined {
+  const act = ACTION[action];
+  if (!place || !isLine(place) || act === 'retry' || (act === 'priority' && !isPriority(priority))) return undefined;
+  const change = act === 'run-now' ? { runAt: now } : { priority: priority ?? 0 };
+  const jobs = steerRun(spool, act, { place, count }, slot, change);
+  for (const { id, request } of jobs ?? []) {
+    const named = { id, class: request.class, method: request.method };
+    if (act === 'cancel') log.cancelled(named);
+    log.info(`${LOGGED[action]} by hand, it was ${place.state}`, { ...named, who, ...(priority === undefined ? {} : { priority }) });
+  }
+  return jobs?.length;
+}
+
+const isPriority = (number: number | undefined): boolean =>
+  Number.isInteger(number) && Number(number) >= 1 && Number(number) <= MAX_PRIORITY;
 
 export type Done = Exclude<Act, Refused>;
 

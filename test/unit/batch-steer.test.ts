@@ -4,10 +4,12 @@ import fs from 'node:fs';
 import { test } from 'node:test';
 import { shellCommands } from '../../spool/by-hand.ts';
 import { slots } from '../../spool/lease.ts';
-import { countByState, jobStatus, locate } from '../../spool/query.ts';
+import { jobStatus, locate } from '../../spool/query.ts';
+import { rescue } from '../../spool/rescue.ts';
 import type { Spool } from '../../spool/spool.ts';
 import { cancel, refusal, remove, retry, runNow, setPriority } from '../../spool/steer.ts';
 import { withToolSlot } from '../../spool/tool-slot.ts';
+import { aPolicy } from '../support/a-job.ts';
 import { ACCEPTED_AT, putBatch } from '../support/job-files.ts';
 import { dropFile, tempSpool } from '../support/spool.ts';
 
@@ -110,9 +112,16 @@ test('by hand a line can be read and cancelled, and its file is not offered to b
   );
 });
 
-test('what a dead program had in its slot runs once it is rescued: nobody has begun it', async (t) => {
+test('what a dead program had in its slot waits again: nobody had begun it', (t) => {
   const spool = tempSpool(t);
-  putBatch(spool, 'pending', { id: 'b', to: 3 });
-  await withToolSlot(spool, (slot) => cancel(spool, 'b.2', { slot }));
-  assert.deepEqual(countByState(spool).pending, 2);
+  putBatch(spool, 'running/host-9', { id: 'b', to: 3 });
+  fs.writeFileSync(
+    spool.holder('host-9'),
+    JSON.stringify({ kind: 'tool', host: 'h', pid: 1, processStart: '', bootId: '', pidNamespace: '', since: '' }),
+  );
+  const error = { name: 'RunnerCrashed', message: 'it is dead' };
+  const options = { now: NOW, random: () => 0, policyOf: () => aPolicy(), endOf: () => ({ kind: 'crashed' as const, error }) };
+  assert.deepEqual(rescue(spool, 'host-9', 'host-1', options), []);
+  assert.deepEqual(names(spool.pending), ['b@1-3.ndjson']);
+  assert.deepEqual(states(spool, 'b', 3), ['pending', 'pending', 'pending']);
 });
