@@ -177,6 +177,13 @@ test('while a batch is live, no other may have its id, nor that of a job of it',
   await allOnce(spool, 'taken', 3);
 });
 
+test('a job of a batch that takes long, and those before it, are recorded though what followed was given back', async (t) => {
+  const { spool } = await world(t, { env: { JOBSPOOL_RUNNERS: '1' } });
+  const quick = Array.from({ length: 50 }, () => job('noop'));
+  dropFile(spool, 'p5-now-long.ndjson', batchOf([...quick, job('sleep', 400), ...quick, job('block', 400), ...quick]));
+  await allOnce(spool, 'long', 152);
+});
+
 test('a better job that comes while a batch runs does not wait for the rest of it', async (t) => {
   const { spool, note } = await world(t, { env: { JOBSPOOL_RUNNERS: '1' } });
   const goOn = `${note}-go-on`;
