@@ -64,12 +64,12 @@ function runsAlone({ allowlist }: Bench, request: LineJob['job']['request']): bo
 async function runLines(bench: Bench, claimed: ClaimedPart & { kind: 'claimed' }, count: number, events: ChunkEvents): Promise<RanAttempt> {
   const { spool, slot, board, ledger } = bench;
   const { part, text } = claimed;
-  const chunk = new Chunk(spool, slot, part);
+  const chunk = new Chunk(spool, slot, part, board);
   bench.chunk = chunk;
-  board.chunkEnd = part.to;
   // One look into a folder that is nearly always empty, not one for each job.
   const asked = new Set(cancelRequests(spool));
   let rest: string | undefined;
+  let isLost = false;
   for (let line = part.from; line <= chunk.part.to; line++) {
     const next = lineJob(part, text, line);
     // More than was wanted, where what follows could not be given back at once.
@@ -80,12 +80,13 @@ async function runLines(bench: Bench, claimed: ClaimedPart & { kind: 'claimed' }
     }
     const ran = await runLine(bench, next, text, asked.size > 0 && (asked.has(next.job.id) || asked.has(part.id)));
     await events.onRan(ran);
-    // The slot is not ours any more.
-    if (ran.to === 'missing') break;
+    // The slot is not ours any more: what is in it neither.
+    isLost = ran.to === 'missing';
+    if (isLost) break;
   }
+  if (!isLost && !chunk.isEmpty) ledger.clear(batchFileName(chunk.part));
   board.chunkEnd = 0;
   bench.chunk = undefined;
-  if (!chunk.isEmpty) ledger.clear(batchFileName(chunk.part));
   return { name: batchFileName(part), to: 'over', ...(rest === undefined ? {} : { next: rest }) };
 }
 
@@ -100,9 +101,7 @@ async function runLine(bench: Bench, next: LineJob, text: BatchText, isCancelled
     return ended;
   }
   const ran = (await runHeld(bench, job, text.writtenAt, undefined, false)) as RanAttempt;
-  // The watchdog may have given back what follows a job that took long.
-  chunk?.endAt(bench.board.chunkEnd);
-  if (ran.to !== 'completed') noteCut(bench, chunk, lineOf(next));
+  if (ran.to !== 'completed' && ran.to !== 'missing') noteCut(bench, chunk, lineOf(next));
   return ran;
 }
 

@@ -161,28 +161,32 @@ export class RunnerPool {
     const seats = [...members.values()].map((member) => seatOf(member, dealt));
     const hands = new Map<string, string[]>();
     while (seats.some(({ room, share }) => room > 0 || share > 0)) {
-      const name = due.take();
-      if (name === undefined) break;
-      const sharing = due.sharingOf(name);
-      const isPart = isPartName(name);
-      // A part needs a runner that has nothing else in its hand.
-      const seat = seatFor(isPart && !sharing ? seats.filter((one) => one.isFree) : seats, sharing);
-      if (!seat) {
-        due.putBack(name);
-        break;
-      }
-      const member = members.get(seat.slot) as Member;
-      sit(seat, member, sharing);
-      if (isPart) {
-        this.#handPart(member, name, sharing ? 1 : chunkFor(member.averageMs));
-        break;
-      }
-      hands.set(seat.slot, [...(hands.get(seat.slot) ?? []), name]);
-      // The next free runner is dealt to next, as where nothing is shared.
-      if (!sharing) seats.push(...seats.splice(seats.indexOf(seat), 1));
+      const placed = this.#place(seats, members, due);
+      if (!placed) break;
+      hands.set(placed.slot, [...(hands.get(placed.slot) ?? []), placed.name]);
     }
     for (const [slot, names] of hands) this.#hand(members.get(slot) as Member, names);
     if (hands.size > 0) this.#watchForStuck();
+  }
+
+  /** Finds a seat for the best job; undefined when it is to have none beside it now. A part of a batch is handed out at once, and nothing after it. */
+  #place(seats: Seat[], members: ReadonlyMap<string, Member>, due: DueJobs): { slot: string; name: string } | undefined {
+    const name = due.take();
+    if (name === undefined) return undefined;
+    const sharing = due.sharingOf(name);
+    const isPart = isPartName(name);
+    const seat = seatFor(isPart && !sharing ? seats.filter((one) => one.isFree) : seats, sharing);
+    if (!seat) {
+      due.putBack(name);
+      return undefined;
+    }
+    const member = members.get(seat.slot) as Member;
+    sit(seat, member, sharing);
+    // The next free runner is dealt to next, as where nothing is shared.
+    if (!sharing) seats.push(...seats.splice(seats.indexOf(seat), 1));
+    if (!isPart) return { slot: seat.slot, name };
+    this.#handPart(member, name, sharing ? 1 : chunkFor(member.averageMs));
+    return undefined;
   }
 
   #hand(member: Member, names: string[], lines = 1): void {
