@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { parseFilter } from '../../spool/filter.ts';
 import { countByState, jobStatus } from '../../spool/query.ts';
 import { runBulk } from '../../ui/bulk.ts';
+import { makeClient } from '../support/api.ts';
 import { makeDashboard } from '../support/dashboard.ts';
 import { putBatch, putFile } from '../support/job-files.ts';
 import { postForm } from '../support/plant.ts';
@@ -66,4 +67,36 @@ test('lines that were claimed meanwhile are skipped and counted, the others are 
     [...skipped.values()].reduce((sum, count) => sum + count, 0),
     10,
   );
+});
+
+test('an array of jobs is submitted whole, many of them as a batch, and its ids come back in order', async (t) => {
+  const { ask, spool } = await makeClient(t);
+  const jobs = Array.from({ length: 150 }, (_, at) => ({ class: 'ExampleJob', method: 'execute', params: [`number ${at + 1}`] }));
+  const { status, body } = await ask('POST', '/api/jobs', jobs);
+  assert.equal(status, 201);
+  const { ids } = body as { ids: string[] };
+  assert.equal(new Set(ids).size, 150);
+  assert.deepEqual(jobStatus(spool, ids[149] as string)?.params, ['number 150']);
+  assert.equal(fs.readdirSync(spool.incoming).length, 1);
+  const few = await ask('POST', '/api/jobs', [{ class: 'ExampleJob', method: 'execute', params: ['x'], id: 'own', delay: '1h' }]);
+  assert.deepEqual(few.body, { ids: ['own'] });
+  assert.equal(jobStatus(spool, 'own')?.state, 'scheduled');
+});
+
+test('of an array with a mistake nothing is submitted, and each mistake says which job it is of', async (t) => {
+  const { ask, spool } = await makeClient(t);
+  const good = { class: 'ExampleJob', method: 'execute', params: ['x'] };
+  for (const [bad, path] of [
+    [{ ...good, class: 'Nobody' }, 'body[1].class'],
+    [{ ...good, prio: 3 }, 'body[1].prio'],
+    [{ ...good, delay: 'soon' }, 'body[1].delay'],
+    ['no object', 'body[1]'],
+  ] as const) {
+    const { status, body } = await ask('POST', '/api/jobs', [good, bad]);
+    assert.equal(status, 422);
+    assert.equal((body as { mistakes: { path: string }[] }).mistakes[0]?.path, path);
+  }
+  assert.equal((await ask('POST', '/api/jobs', [])).status, 422);
+  assert.equal((await ask('POST', '/api/jobs', [good], { 'Idempotency-Key': 'once' })).status, 422);
+  assert.deepEqual(fs.readdirSync(spool.incoming), []);
 });
