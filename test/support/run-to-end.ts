@@ -2,8 +2,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Intake } from '../../spool/accept.ts';
+import { batchFileName, parseBatchName } from '../../spool/batch-name.ts';
 import { cancelClaimed, cancelWaiting } from '../../spool/cancel.ts';
 import { claim } from '../../spool/claim.ts';
+import { BatchTexts, claimPart, lineJob } from '../../spool/claim-part.ts';
 import { REASON_ENDING } from '../../spool/layout.ts';
 import { slots } from '../../spool/lease.ts';
 import { Ledger, ledgerLine } from '../../spool/ledger.ts';
@@ -64,7 +66,9 @@ function cancelAll(spool: Spool): void {
 async function runAll(spool: Spool): Promise<void> {
   spool.disk.makeFolder(spool.slot(LAST));
   const ledger = new Ledger(spool, LAST);
-  for (const folder of [spool.pending, spool.retrying]) for (const name of spool.disk.names(folder)) run(spool, ledger, name);
+  for (const folder of [spool.pending, spool.retrying]) for (const name of spool.disk.names(folder)) if (!parseBatchName(name)) run(spool, ledger, name);
+  const parts = () => spool.disk.names(spool.pending).filter((name) => parseBatchName(name));
+  for (let [name] = parts(); name !== undefined; [name] = parts()) runPart(spool, ledger, name);
   await ledger.commit();
   ledger.close();
   spool.disk.removeFolder(spool.slot(LAST));
@@ -79,6 +83,17 @@ function run(spool: Spool, ledger: Ledger, name: string): void {
   }
   const span = { startedAt: Date.now(), finishedAt: Date.now(), runner: LAST };
   ledger.append(ledgerLine(claimed.job, span, new Date(claimed.writtenAt).toISOString(), undefined), name);
+}
+
+// A few of its jobs at a time, as runners do.
+function runPart(spool: Spool, ledger: Ledger, name: string): void {
+  const claimed = claimPart(spool, LAST, name, () => 2, LATER, new BatchTexts());
+  if (claimed.kind !== 'claimed') throw new Error(`claim ${name}: ${claimed.kind}`);
+  const { part, text } = claimed;
+  const span = { startedAt: Date.now(), finishedAt: Date.now(), runner: LAST };
+  for (let line = part.from; line <= part.to; line++)
+    ledger.append(ledgerLine(lineJob(part, text, line).job, span, new Date(text.writtenAt).toISOString(), undefined));
+  ledger.clear(batchFileName(part));
 }
 
 const TWO_DAYS_MS = 2 * 86_400_000;
