@@ -66,7 +66,8 @@ function cancelAll(spool: Spool): void {
 async function runAll(spool: Spool): Promise<void> {
   spool.disk.makeFolder(spool.slot(LAST));
   const ledger = new Ledger(spool, LAST);
-  for (const folder of [spool.pending, spool.retrying]) for (const name of spool.disk.names(folder)) if (!parseBatchName(name)) run(spool, ledger, name);
+  for (const folder of [spool.pending, spool.retrying])
+    for (const name of spool.disk.names(folder)) if (!parseBatchName(name)) run(spool, ledger, name);
   const parts = () => spool.disk.names(spool.pending).filter((name) => parseBatchName(name));
   for (let [name] = parts(); name !== undefined; [name] = parts()) runPart(spool, ledger, name);
   await ledger.commit();
