@@ -32,14 +32,15 @@ export function runChunk(
 ): Promise<RanAttempt | BegunAttempt> {
   const isAlone = ({ job }: LineJob) => bench.company !== undefined || runsAlone(bench, job.request);
   return atPlace(bench, name, async (place) => {
-    const claimed = await claimSafely(() =>
-      claimPart(bench.spool, bench.slot, name, (first) => (isAlone(first) ? 1 : count), Date.now(), texts),
-    );
+    const claimed = await claimSafely(() => claimPart(bench.spool, bench.slot, name, Date.now(), texts));
     if (claimed.kind !== 'claimed') return unclaimed(bench, name, claimed);
     const first = lineJob(claimed.part, claimed.text, claimed.part.from);
     const isSingle = isAlone(first);
-    events.onTook(isSingle ? first.job.name : batchFileName(claimed.part), claimed.rest);
-    return isSingle ? runAlone(bench, first, claimed.text, place) : runLines(bench, claimed, count, events);
+    const until = claimed.part.from + (isSingle ? 1 : count) - 1;
+    const rest = until < claimed.part.to ? await giveBackFrom(bench, claimed.part, until + 1, first) : undefined;
+    const part = rest === undefined ? claimed.part : { ...claimed.part, to: until };
+    events.onTook(isSingle ? first.job.name : batchFileName(part), rest);
+    return isSingle ? runAlone(bench, first, claimed.text, place) : runLines(bench, part, claimed.text, events);
   });
 }
 
@@ -61,9 +62,8 @@ function runsAlone({ allowlist }: Bench, request: LineJob['job']['request']): bo
   return checked.ok && (checked.policy.isolation === 'shared' || checked.policy.isolation === 'fresh');
 }
 
-async function runLines(bench: Bench, claimed: ClaimedPart & { kind: 'claimed' }, count: number, events: ChunkEvents): Promise<RanAttempt> {
+async function runLines(bench: Bench, part: BatchName, text: BatchText, events: ChunkEvents): Promise<RanAttempt> {
   const { spool, slot, board, ledger } = bench;
-  const { part, text } = claimed;
   const chunk = new Chunk(spool, slot, part, board);
   bench.chunk = chunk;
   // One look into a folder that is nearly always empty, not one for each job.
@@ -72,10 +72,9 @@ async function runLines(bench: Bench, claimed: ClaimedPart & { kind: 'claimed' }
   let isLost = false;
   for (let line = part.from; line <= chunk.part.to; line++) {
     const next = lineJob(part, text, line);
-    // More than was wanted, where what follows could not be given back at once.
-    const isEnough = line >= part.from + count || events.mustStop() || (line > part.from && runsAlone(bench, next.job.request));
-    if (isEnough) {
-      rest = await giveBackFrom(bench, chunk, line, next);
+    if (events.mustStop() || (line > part.from && runsAlone(bench, next.job.request))) {
+      rest = await giveBackFrom(bench, chunk.part, line, next);
+      chunk.endAt(line - 1);
       break;
     }
     const ran = await runLine(bench, next, text, asked.size > 0 && (asked.has(next.job.id) || asked.has(part.id)));
@@ -112,13 +111,12 @@ function noteCut({ ledger }: Bench, chunk: Chunk | undefined, line: number): voi
   if (before !== undefined) ledger.clear(before);
 }
 
-async function giveBackFrom(bench: Bench, chunk: Chunk, line: number, { job }: LineJob): Promise<string | undefined> {
-  const given = await recorded(bench, job, { to: 'pending' }, () => giveBack(bench.spool, bench.slot, chunk.part, line));
-  chunk.endAt(line - 1);
+async function giveBackFrom(bench: Bench, part: BatchName, line: number, { job }: LineJob): Promise<string | undefined> {
+  const given = await recorded(bench, job, { to: 'pending' }, () => giveBack(bench.spool, bench.slot, part, line));
   return given?.rest;
 }
 
-// A disk that cannot be written on just now is no reason to end: what was claimed whole, a rescue lets wait again.
+// A disk that cannot be written on just now is no reason to end: the part waits where it is, and is proposed again.
 async function claimSafely(claim: () => ClaimedPart): Promise<ClaimedPart> {
   try {
     return claim();

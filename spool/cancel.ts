@@ -21,10 +21,11 @@ export function cancelWaiting(spool: Spool, name: string): Job | undefined {
  * Cancels lines of a part that waits; the jobs as they were, and where all of it is now, or undefined when the part no longer waits. `slot`: as for `takeLines`.
  */
 export function cancelLines(spool: Spool, slot: string, name: string, lines: Lines): { jobs: Job[]; moved: FinishedMove[] } | undefined {
-  const taken = takeLines(spool, slot, name, lines, ({ job }, { writtenAt }) => ({
+  const taken = takeLines(spool, slot, name, lines, (line, { writtenAt }) => ({
     folder: 'cancelled',
-    name: job.name,
-    request: ended(job, writtenAt),
+    name: line.job.name,
+    // What somebody edited to nonsense is cancelled all the same, as it stands.
+    text: line.spoilt === undefined ? `${JSON.stringify(ended(line.job, writtenAt))}\n` : line.text,
   }));
   return taken && { jobs: taken.jobs.map(({ job }) => job), moved: taken.moved };
 }

@@ -1,10 +1,8 @@
 import { lineRequest, splitBatch } from './batch.ts';
 import { type BatchName, batchFileName, MAX_BATCH_BYTES, memberId, memberName, parseBatchName } from './batch-name.ts';
 import { take } from './claim.ts';
-import { mayPass } from './errors.ts';
 import type { Job } from './job.ts';
 import { runAtOf } from './order.ts';
-import { giveBack } from './part.ts';
 import type { Request } from './request.ts';
 import type { Spool } from './spool.ts';
 
@@ -19,42 +17,24 @@ export type ReadBatch =
   /** A fault of the disk, which may pass. */
   | { kind: 'unread'; reason: string };
 
-/** What a runner got when it reached for the first lines of a part. */
+/** What a runner got when it reached for a part. */
 export type ClaimedPart =
-  /** `rest`: the name under which the lines that it left wait again. */
-  | { kind: 'claimed'; part: BatchName; text: BatchText; rest: string | undefined }
+  | { kind: 'claimed'; part: BatchName; text: BatchText }
   | { kind: 'missing' }
   | { kind: 'early' }
   | { kind: 'spoilt'; reason: string }
   | { kind: 'unread'; reason: string };
 
 /**
- * Claims the first lines of a waiting part, as many as `count` says when it sees the first of their jobs: the whole file is renamed into the slot,
- * where one of several claimants wins, and what follows those lines goes back under a name of its own. Where the disk does not take that just now, all of
- * it stays claimed.
+ * Claims a waiting part: its file is renamed into the slot, whole, and one of several claimants wins. What the runner does not take of it now it
+ * gives back (`giveBack`), before it begins.
  */
-export function claimPart(
-  spool: Spool,
-  slot: string,
-  name: string,
-  count: (first: LineJob) => number,
-  now: number,
-  texts: BatchTexts,
-): ClaimedPart {
+export function claimPart(spool: Spool, slot: string, name: string, now: number, texts: BatchTexts): ClaimedPart {
   if (runAtOf(name) > now) return { kind: 'early' };
   const part = parseBatchName(name);
   if (!part || !take(spool, slot, name)) return { kind: 'missing' };
   const read = texts.read(spool, spool.claimed(slot, name));
-  if (read.kind !== 'text') return read;
-  const until = part.from + count(lineJob(part, read, part.from)) - 1;
-  if (until >= part.to) return { kind: 'claimed', part, text: read, rest: undefined };
-  try {
-    const given = giveBack(spool, slot, part, until + 1);
-    return given ? { kind: 'claimed', part: { ...part, to: until }, text: read, rest: given.rest } : { kind: 'missing' };
-  } catch (error) {
-    if (!mayPass(error)) throw error;
-    return { kind: 'claimed', part, text: read, rest: undefined };
-  }
+  return read.kind === 'text' ? { kind: 'claimed', part, text: read } : read;
 }
 
 /** The text of the batch that was read last: its file is claimed in many parts, each of which is a link to it. */

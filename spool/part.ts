@@ -1,5 +1,5 @@
 /** The steps by which a part of a batch is divided among files. Each leaves names that say who has which line, should it be the last one. */
-import { type BatchName, batchFileName, parseBatchName } from './batch-name.ts';
+import { type BatchName, batchFileName, parseBatchName, parseMemberId } from './batch-name.ts';
 import { type Lines, linesByPart, partWith, without } from './batch-place.ts';
 import { atBest } from './errors.ts';
 import { freeName } from './free-name.ts';
@@ -81,7 +81,12 @@ export function leave(spool: Spool, slot: string, held: Holding): void {
  */
 export function singleOut(spool: Spool, slot: string, job: Job, writtenAt: number, text?: string): boolean {
   const held = heldIn(spool, slot, job.name, job.id);
-  if (!held?.part) return held !== undefined;
+  if (!held) return false;
+  if (!held.part) {
+    // A try before may have come so far.
+    if (parseMemberId(job.id)) cutToOwn(spool, slot);
+    return true;
+  }
   replaceFile(spool, spool.claimed(slot, job.name), text ?? textOf(job, writtenAt));
   syncNames(spool, spool.slot(slot));
   leave(spool, slot, held);

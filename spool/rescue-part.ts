@@ -48,11 +48,12 @@ export function releasePart(
   if (!run || !first) return undefined;
   const read = readBatch(spool, claimedPart(spool, slot, run));
   if (read.kind === 'unread') return { unread: read.reason };
-  const begun = lineJob(part, read.kind === 'text' ? read : { lines: [], writtenAt: first.job.writtenAt }, run.from);
-  const isBegun = begun.spoilt !== undefined || hasBegun(begun.job, part.id);
+  // What nobody can read waits again whole: who claims it rejects it so.
+  const begun = read.kind === 'text' ? lineJob(part, read, run.from) : undefined;
+  const isBegun = begun !== undefined && (begun.spoilt !== undefined || hasBegun(begun.job, part.id));
   for (const other of others) release(spool, slot, other, other.from, onReleased);
   release(spool, slot, run, run.from + (isBegun ? 1 : 0), onReleased);
-  return isBegun ? { ...first.job, ...begun } : undefined;
+  return begun && isBegun ? { ...first.job, ...begun } : undefined;
 }
 
 function release(spool: Spool, slot: string, part: BatchName, from: number, onReleased: (name: string) => void): void {

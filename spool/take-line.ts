@@ -3,12 +3,11 @@ import { type Lines, without } from './batch-place.ts';
 import { take } from './claim.ts';
 import { type BatchText, type LineJob, lineJob, readBatch } from './claim-part.ts';
 import { nameOfLines } from './part.ts';
-import type { Request } from './request.ts';
 import { type FinishedMove, finishMoves } from './settle.ts';
 import { replaceFile, type Spool, syncNames, temporaryFile } from './spool.ts';
 
 /** Where a line that is taken out of its batch goes: its folder, its name there and what its file says. */
-export type Bound = { folder: 'pending' | 'cancelled'; name: string; request: Request };
+export type Bound = { folder: 'pending' | 'cancelled'; name: string; text: string };
 
 /** What became of lines that were taken out: `jobs` as they were, and the moves of them and of what is left of their part. */
 export type TakenOut = { jobs: LineJob[]; moved: FinishedMove[] };
@@ -29,12 +28,11 @@ export function takeLines(
   try {
     const read = readBatch(spool, spool.claimed(slot, name));
     if (read.kind === 'missing') return undefined;
-    if (read.kind === 'unread') throw new Error(`read ${spool.claimed(slot, name)}: ${read.reason}`);
-    // Spoilt whole: every line of it is.
-    const text = read.kind === 'text' ? read : { lines: [], writtenAt: spool.disk.facts(spool.claimed(slot, name))?.mtimeMs ?? 0 };
+    // A rescue lets it wait again; who then claims it rejects it if nobody can read it.
+    if (read.kind !== 'text') throw new Error(`read ${spool.claimed(slot, name)}: ${read.reason}`);
     const jobs: LineJob[] = [];
-    for (let line = lines.from; line <= lines.to; line++) jobs.push(lineJob(part, text, line));
-    for (const job of jobs) bindLine(spool, slot, bind(job, text));
+    for (let line = lines.from; line <= lines.to; line++) jobs.push(lineJob(part, read, line));
+    for (const job of jobs) bindLine(spool, slot, bind(job, read));
     syncNames(spool, spool.slot(slot));
     bindRest(spool, slot, part, lines);
     const moved = finishMoves(spool, slot);
@@ -47,7 +45,7 @@ export function takeLines(
 }
 
 function bindLine(spool: Spool, slot: string, bound: Bound | undefined): void {
-  if (bound) replaceFile(spool, spool.claimed(slot, `.${bound.folder}=${bound.name}`), `${JSON.stringify(bound.request)}\n`);
+  if (bound) replaceFile(spool, spool.claimed(slot, `.${bound.folder}=${bound.name}`), bound.text);
 }
 
 // What is left of the part waits again.

@@ -10,6 +10,7 @@ import { REASON_ENDING } from '../../spool/layout.ts';
 import { slots } from '../../spool/lease.ts';
 import { Ledger, ledgerLine } from '../../spool/ledger.ts';
 import { cancelRequests, clearCancel, isCancelRequested } from '../../spool/marker.ts';
+import { giveBack } from '../../spool/part.ts';
 import { DEFAULT_POLICY } from '../../spool/policy.ts';
 import { type Pruned, prune } from '../../spool/prune.ts';
 import { isLiveOnDisk, locate } from '../../spool/query.ts';
@@ -88,9 +89,11 @@ function run(spool: Spool, ledger: Ledger, name: string): void {
 
 // A few of its jobs at a time, as runners do.
 function runPart(spool: Spool, ledger: Ledger, name: string): void {
-  const claimed = claimPart(spool, LAST, name, () => 2, LATER, new BatchTexts());
+  const claimed = claimPart(spool, LAST, name, LATER, new BatchTexts());
   if (claimed.kind !== 'claimed') throw new Error(`claim ${name}: ${claimed.kind}`);
-  const { part, text } = claimed;
+  const { text } = claimed;
+  const part = { ...claimed.part, to: Math.min(claimed.part.from + 1, claimed.part.to) };
+  if (part.to < claimed.part.to) giveBack(spool, LAST, claimed.part, part.to + 1);
   const span = { startedAt: Date.now(), finishedAt: Date.now(), runner: LAST };
   for (let line = part.from; line <= part.to; line++)
     ledger.append(ledgerLine(lineJob(part, text, line).job, span, new Date(text.writtenAt).toISOString(), undefined));
