@@ -6,8 +6,8 @@ import type { BatchText, LineJob } from './claim-part.ts';
 import { parseDropName, stemOf } from './drop-name.ts';
 import { parseJobName } from './filename.ts';
 import type { Job } from './job.ts';
+import { textOf } from './part.ts';
 import type { Place } from './query.ts';
-import type { Request } from './request.ts';
 import type { Spool } from './spool.ts';
 import type { State } from './state.ts';
 import { takeLines } from './take-line.ts';
@@ -37,9 +37,10 @@ export type Run = { place: LinePlace; count?: number };
 
 /** Takes lines that wait out of their batch, as files of their own or for good; the jobs as they were. False when they have moved on. `slot`: as for `takeLines`. */
 export function takeOut(spool: Spool, run: Run, slot: string | undefined, becomes: Becomes): Job[] | false | LineRefused {
-  const bind = ({ job }: LineJob, { writtenAt }: BatchText) => {
-    const name = becomes(job);
-    return name === undefined ? undefined : { folder: 'pending' as const, name, request: asAccepted(job, writtenAt) };
+  const bind = (line: LineJob, { writtenAt }: BatchText) => {
+    const name = becomes(line.job);
+    const text = line.spoilt === undefined ? textOf(line.job, writtenAt) : line.text;
+    return name === undefined ? undefined : { folder: 'pending' as const, name, text };
   };
   return inSlot(spool, run, slot, (...part) => takeLines(spool, ...part, bind)?.jobs.map(({ job }) => job));
 }
@@ -77,10 +78,3 @@ function partOf(spool: Spool, { name, file }: LinePlace): string | undefined {
   const id = parseJobName(name)?.id ?? '';
   return parseMemberId(id) && partWith(spool.disk.names(spool.pending), id)?.name;
 }
-
-// Its own file is a new one: when it was accepted stands in the text from then on.
-const asAccepted = ({ request, runAt }: Job, writtenAt: number): Request => ({
-  ...request,
-  acceptedAt: request.acceptedAt ?? new Date(writtenAt).toISOString(),
-  runAt: request.runAt ?? new Date(runAt).toISOString(),
-});
