@@ -73,12 +73,20 @@ export type JobStatus = {
  */
 export function jobStatus(spool: Spool, id: string, now = Date.now()): JobStatus | undefined {
   // A job may move on between finding and reading it: then it is found again where it went.
+  let seen: Place | undefined;
   for (let tries = 0; tries < 5; tries++) {
     const live = locateLive(spool, id, now);
     const status = live ? statusAt(spool, live, now) : endedStatus(spool, id, now);
     if (status) return status;
+    seen = live;
   }
-  return undefined;
+  // The file of a batch that is run gets another name each moment: what its name said was true when it was read.
+  return seen?.line === undefined ? undefined : statusByName(seen);
+}
+
+function statusByName({ name, state }: Place): JobStatus | undefined {
+  const named = parseJobName(name);
+  return named && { id: named.id, state, priority: named.priority, runAt: iso(named.runAt), attempts: [] };
 }
 
 /** Where a live job is, else the failed or cancelled one that ended last, else the one rejected last; undefined when no file is the id's. */

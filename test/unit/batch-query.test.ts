@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { test } from 'node:test';
+import { disk } from '../../spool/disk.ts';
 import { countByState, isLiveOnDisk, jobStatus, locate, places } from '../../spool/query.ts';
 import { ACCEPTED_AT, putBatch, putFailed, putFile, putLine } from '../support/job-files.ts';
 import { dropFile, tempSpool } from '../support/spool.ts';
@@ -114,4 +115,12 @@ test('a line that was spoilt, or is not there, does not hide its job', (t) => {
     ['pending', 'pending', 'pending'],
   );
   assert.equal(jobStatus(spool, 'b.2')?.class, undefined);
+});
+
+test('a job whose file gets another name each time one reaches for it is known all the same', (t) => {
+  const facts: typeof disk.facts = (file) => (file.endsWith('.ndjson') ? undefined : disk.facts(file));
+  const spool = tempSpool(t, { disk: { ...disk, facts } });
+  putBatch(spool, 'pending', { id: 'b', to: 3 });
+  assert.equal(jobStatus(spool, 'b.2')?.state, 'pending');
+  assert.equal(jobStatus(spool, 'b.4'), undefined);
 });
