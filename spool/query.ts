@@ -12,6 +12,7 @@ import { type JobName, jobNameIn, parseJobName } from './filename.ts';
 import { REASON_ENDING } from './layout.ts';
 import { claimedNames, slots } from './lease.ts';
 import { type LedgerLine, ledgerDays, ledgerSlots, lineStart, linesOf, parseLine } from './ledger.ts';
+import { idOf } from './order.ts';
 import type { Reason } from './reject.ts';
 import { MAX_BODY_BYTES, parseRequest, type Request } from './request.ts';
 import { linesInSlot, type SlotLines } from './slot-lines.ts';
@@ -124,7 +125,9 @@ function* placesIn(spool: Spool, folder: Folder, state: State, now: number): Gen
 }
 
 function* placesOfLines(part: BatchName, place: Place): Generator<Place> {
-  for (let line = part.from; line <= part.to; line++) yield { ...place, name: memberName(part, line), line };
+  // Ten thousand names that differ in a number: their beginning is made once.
+  const start = memberName(part, 1).slice(0, -'1.json'.length);
+  for (let line = part.from; line <= part.to; line++) yield { ...place, name: `${start}${line}.json`, line };
 }
 
 const waitingInSlots = (spool: Spool): SlotLines[] => slots(spool).flatMap((slot) => workIn(spool, slot).claimed);
@@ -402,7 +405,8 @@ export function idIn(folder: Folder, name: string): string | undefined {
 }
 
 /** The id that a job's file is listed under: what stands before its ending where the name gives none. */
-export function idOfPlace({ name }: Pick<Place, 'name'>): string {
+export function idOfPlace({ name, line }: Pick<Place, 'name' | 'line'>): string {
+  if (line !== undefined) return idOf(name);
   const parsed = parseDropName(name);
   return (parsed.kind === 'request' ? parsed.id : undefined) ?? stemOf(name);
 }

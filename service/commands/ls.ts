@@ -78,7 +78,7 @@ function* candidates(spool: Spool, filter: Filter, now: number): Generator<Candi
   for (const state of LIVE) {
     if (!matchesState(filter, state)) continue;
     const found = [...places(spool, state, now)].filter((place) => matchesId(filter, idOfPlace(place)));
-    for (const place of found.sort(ORDER[state]))
+    for (const place of sorted(found, ORDER[state]))
       yield () => (place.line === undefined ? statusAt(spool, place, now) : lines.read(place, now));
   }
   yield* finishedCandidates(spool, filter, now);
@@ -86,21 +86,24 @@ function* candidates(spool: Spool, filter: Filter, now: number): Generator<Candi
 
 const LIVE = ['running', 'pending', 'retrying', 'scheduled'] as const satisfies State[];
 
-const ORDER: Record<(typeof LIVE)[number], (a: Place, b: Place) => number> = {
-  running: byName(compareJobs),
-  pending: byName(compareJobs),
-  retrying: byName(compareDue),
-  scheduled: byName(compareDue),
+const ORDER: Record<(typeof LIVE)[number], (a: string, b: string) => number> = {
+  running: compareJobs,
+  pending: compareJobs,
+  retrying: compareDue,
+  scheduled: compareDue,
 };
 
 // Files that are not accepted yet have names of their own, and stand behind those that are.
-function byName(compare: (a: string, b: string) => number): (a: Place, b: Place) => number {
-  return (a, b) => {
-    const [isA, isB] = [parseJobName(a.name) !== undefined, parseJobName(b.name) !== undefined];
-    if (isA && isB) return compare(orderOf(a), orderOf(b));
-    if (isA !== isB) return isA ? -1 : 1;
-    return a.name < b.name ? -1 : 1;
-  };
+function sorted(found: readonly Place[], compare: (a: string, b: string) => number): Place[] {
+  // A million names are taken apart once, and not at each comparison.
+  const named = found.map((place) => ({
+    place,
+    name: orderOf(place),
+    isJob: place.line !== undefined || parseJobName(place.name) !== undefined,
+  }));
+  const jobs = named.filter(({ isJob }) => isJob).sort((a, b) => compare(a.name, b.name));
+  const others = named.filter(({ isJob }) => !isJob).sort((a, b) => (a.name < b.name ? -1 : 1));
+  return [...jobs, ...others].map(({ place }) => place);
 }
 
 const orderOf = ({ name, line }: Place): string => (line === undefined ? name : lineOrder(name, line));
