@@ -6,7 +6,7 @@ import { type JobStatus, type Place, statusAt } from '../query.ts';
 import { MAX_FILE_BYTES } from '../request.ts';
 import type { Position } from './cursor.ts';
 import type { Entry } from './job-folder.ts';
-import { type FileJudge, fileJudge, likelyFile, likelyLine, rowJudge, type Verdict } from './judge.ts';
+import { batchJudge, type FileJudge, fileJudge, likelyFile, likelyLine, rowJudge, type Verdict } from './judge.ts';
 import type { Known } from './known.ts';
 import { statusOfText } from './ledger-rows.ts';
 import { LedgerText } from './ledger-text.ts';
@@ -40,6 +40,7 @@ export class Walk {
   readonly #isLikelyFile: ReturnType<typeof likelyFile>;
   readonly #texts: LedgerText;
   readonly #batches: BatchReader;
+  readonly #mayHave: ReturnType<typeof batchJudge>;
 
   constructor(known: Known, filter: Filter, now: number) {
     this.#known = known;
@@ -51,6 +52,7 @@ export class Walk {
     this.#isLikelyFile = likelyFile(filter);
     this.#texts = new LedgerText(known.spool, known.ledger);
     this.#batches = new BatchReader(known.spool);
+    this.#mayHave = batchJudge(filter);
   }
 
   /** The candidates behind a position, or all. */
@@ -94,6 +96,7 @@ export class Walk {
   }
 
   *#lines(state: WaitingState, lines: Lines, first: number): Generator<Candidate> {
+    if (!this.#mayHave(lines.id)) return;
     for (let line = first; line <= lines.to; line++) {
       const verdict = this.#verdictOn(state, { folder: 'pending', name: '', fact: undefined, id: memberId(lines.id, line) });
       if (verdict === 'no') continue;

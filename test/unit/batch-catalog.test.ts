@@ -101,6 +101,17 @@ test('what a line asks for is searched, and its handler is known once it was rea
     'b.49',
     ...Array.from({ length: 10 }, (_, at) => `b.${490 + at}`),
   ]);
+  for (const [text, count] of [
+    ['id:b*', 500],
+    ['id:*.500', 1],
+    ['id:b.7,b.8,c.9', 2],
+    ['id:c*', 0],
+    ['id:b', 0],
+    ['id:b.*9', 50],
+  ] as const) {
+    assert.equal((await idsOf(catalog, { filter: filterOf(text) })).length, count, text);
+    assert.equal((await catalog.list({ filter: filterOf(text), limit: 1 }, NOW)).total, count, text);
+  }
   const { total } = await catalog.list({ filter: filterOf('id:b.1*'), limit: 1 }, NOW);
   assert.equal(total, 111);
   assert.deepEqual(
