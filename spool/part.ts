@@ -57,7 +57,7 @@ export type Holding = { name: string; part?: undefined } | { name: string; part:
 
 /** Which file in the slot holds the job of this name; undefined when none does. */
 export function heldIn(spool: Spool, slot: string, name: string, id: string): Holding | undefined {
-  if (spool.disk.exists(spool.claimed(slot, name))) return { name };
+  if (spool.disk.facts(spool.claimed(slot, name))) return { name };
   const names = spool.disk.names(spool.slot(slot));
   const found = partWith(
     names.filter((one) => parseBatchName(one)),
