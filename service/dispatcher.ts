@@ -140,7 +140,9 @@ export class Dispatcher {
   #reconcile(): void {
     try {
       if (!wasCutOff(this.#spool, this.#liveness, this.#lease.slot, performance.now())) return;
-      for (const { id, file, by } of reconcile(this.#spool)) {
+      const clock = performance.now();
+      const isHeld = (slot: string) => this.#liveness.of(slot, clock) === 'alive';
+      for (const { id, file, by } of reconcile(this.#spool, isHeld)) {
         this.log.warn(`removed ${file}: a power cut had brought it back, and its job is in ${by} by now`, { id });
       }
     } catch (error) {

@@ -57,7 +57,6 @@ export type Holding = { name: string; part?: undefined } | { name: string; part:
 
 /** Which file in the slot holds the job of this name; undefined when none does. */
 export function heldIn(spool: Spool, slot: string, name: string, id: string): Holding | undefined {
-  // What stands there may be a link that leads nowhere: it is held all the same.
   if (spool.disk.facts(spool.claimed(slot, name))) return { name };
   const names = spool.disk.names(spool.slot(slot));
   const found = partWith(

@@ -636,7 +636,8 @@ const claimedParts: Act[] = [
     untrue: ({ spool }, value) => {
       const isOurs = fs.existsSync(spool.claimed(SLOT, partName(1, 5)));
       return (
-        isOurs !== (value === 'claimed' || value === 'unread') && `claim says ${value}, and the part is ${isOurs ? '' : 'not '}in the slot`
+        isOurs !== (value === 'claimed' || value === 'spoilt' || value === 'unread') &&
+        `claim says ${value}, and the part is ${isOurs ? '' : 'not '}in the slot`
       );
     },
     isRepeated: false,
