@@ -32,8 +32,8 @@ function repairAll(spool: Spool): void {
   for (const { repair } of check(spool).found) repair?.act();
 }
 
-function accepted(spool: Spool, id: string, jobs: number): void {
-  const line = { level: 'info', time: iso(ACCEPTED_AT), event: 'accepted', id, jobs, msg: 'accepted' };
+function accepted(spool: Spool, id: string, jobs: number, file = `p5-now-${id}.ndjson`): void {
+  const line = { file, level: 'info', time: iso(ACCEPTED_AT), event: 'accepted', id, jobs, msg: 'accepted' };
   fs.appendFileSync(`${spool.logs}/background_jobs.log`, `${JSON.stringify(line)}\n`);
 }
 
@@ -71,6 +71,15 @@ test('a line that is nowhere has vanished, each by its own id', (t) => {
     found.map(({ kind, id }) => [kind, id]),
     [['vanished', 'b.3']],
   );
+});
+
+test('of a part that was held back and handed in again its own lines are looked for', (t) => {
+  const spool = tempSpool(t);
+  accepted(spool, 'b', 2, 'p5-20200101T000000.000Z-b@8-9.ndjson');
+  putBatch(spool, 'pending', { id: 'b', from: 8, to: 9 });
+  const { found, sums } = check(spool);
+  assert.deepEqual(found, []);
+  assert.equal(sums?.accepted.pending, 2);
 });
 
 test('lines that hold no request, and those that are missing, are told of in one sentence', (t) => {
