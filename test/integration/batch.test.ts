@@ -8,7 +8,7 @@ import { disk } from '../../spool/disk.ts';
 import { holderOfSlot, slots } from '../../spool/lease.ts';
 import { completedLines } from '../../spool/query.ts';
 import { openSpool, type Spool } from '../../spool/spool.ts';
-import { dropFile, type Service, type ServiceOptions, startService } from '../support/spool.ts';
+import { dropFile, type Service, type ServiceOptions, startService, tempFolder } from '../support/spool.ts';
 import { TROUBLE } from '../support/trouble.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { whereabouts } from '../support/whereabouts.ts';
@@ -92,6 +92,18 @@ test('jobs of a batch that want a process of their own get one each', async (t) 
   await allOnce(spool, 'fresh', 4);
   const pids = [...completedLines(spool)].filter(({ method }) => method === 'pid').map(({ result }) => result);
   assert.equal(new Set(pids).size, 2);
+});
+
+test('jobs of a batch whose method is shared run side by side, and those that want a runner to themselves come after them', async (t) => {
+  const folder = tempFolder(t);
+  const allowlist = path.resolve(import.meta.dirname, '..', 'fixtures', 'side-by-side-allowlist.ts');
+  const { spool } = await world(t, { allowlist, env: { JOBSPOOL_RUNNERS: '1' } });
+  const of = (method: string) => ({ class: 'SideBySide', method, params: [folder] });
+  dropFile(spool, 'p5-now-both.ndjson', batchOf([...Array.from({ length: 40 }, () => of('wait')), of('alone'), of('wait'), of('alone')]));
+  const began = () => fs.readdirSync(folder).filter((name) => name.startsWith('began-'));
+  await waitFor(() => began().length === 40, 'forty of them to wait side by side');
+  fs.writeFileSync(path.join(folder, 'gate'), '');
+  await allOnce(spool, 'both', 43);
 });
 
 test('a waiting job of a batch is cancelled alone', async (t) => {
