@@ -18,7 +18,7 @@ export type Posted = { name: string; startedAt: number; startedClock: number; wr
 /** The monotonic clock that all threads of a process share, in milliseconds. */
 export const sharedClock = (): number => Number(process.hrtime.bigint() / 1_000n) / 1_000;
 
-const INTS = { state: 0, heard: 1, nameLength: 2, ownTerms: 3, asked: 4, reason: 5, signalling: 6, closing: 7 } as const;
+const INTS = { state: 0, heard: 1, nameLength: 2, ownTerms: 3, asked: 4, reason: 5, signalling: 6, closing: 7, chunkEnd: 8 } as const;
 const REASONS = ['cancelled', 'timed-out'] as const;
 const NUMBERS = {
   startedAt: 0,
@@ -30,7 +30,7 @@ const NUMBERS = {
   timeoutMs: 6,
   startedClock: 7,
 } as const;
-const NUMBERS_AT = 32;
+const NUMBERS_AT = 40;
 const NAME_AT = NUMBERS_AT + 8 * 8;
 const NAME_BYTES = 256;
 /** A watchdog that sends signals for longer than this has died on the way. */
@@ -45,7 +45,7 @@ export class Board {
 
   constructor(memory = new SharedArrayBuffer(NAME_AT + NAME_BYTES)) {
     this.memory = memory;
-    this.#ints = new Int32Array(memory, 0, 8);
+    this.#ints = new Int32Array(memory, 0, 9);
     this.#numbers = new Float64Array(memory, NUMBERS_AT, 8);
     this.#name = new Uint8Array(memory, NAME_AT, NAME_BYTES);
   }
@@ -92,6 +92,15 @@ export class Board {
   /** Watchdog, on the runner's first board: from now on nothing is claimed, for the process is about to be killed. Or it is not after all. */
   setClosing(isClosing: boolean): void {
     Atomics.store(this.#ints, INTS.closing, isClosing ? 1 : 0);
+  }
+
+  /** The last line of the part of a batch to which the attempt belongs; 0 where it belongs to none. The watchdog changes it only while the attempt runs. */
+  get chunkEnd(): number {
+    return Atomics.load(this.#ints, INTS.chunkEnd);
+  }
+
+  set chunkEnd(line: number) {
+    Atomics.store(this.#ints, INTS.chunkEnd, line);
   }
 
   get isClosing(): boolean {

@@ -32,6 +32,8 @@ export type EventFields = {
   class?: string | undefined;
   method?: string | undefined;
   priority?: number;
+  /** How many jobs of a batch. */
+  jobs?: number;
   attempt?: number;
   durationMs?: number;
   runner?: string;

@@ -7,16 +7,16 @@ import type { Spool } from '../spool/spool.ts';
  * it can: what a job did must not be forgotten, and the job not done again, for want of room. `record` must bear to be called again
  * after it failed half-way. `onWait` hears once why there is a wait. Any other error is thrown.
  *
- * `file`: what it is about. Where that is gone, though the disk is there, nothing is recorded, and the answer is undefined.
+ * `isOurs`: asks whether what it is about is there. Where that is gone, though the disk is there, nothing is recorded, and the answer is undefined.
  */
 export async function keepTrying<T>(
   spool: Spool,
-  file: string,
   record: (isAgain: boolean) => T,
   onWait: (why: string) => void,
-): Promise<T | undefined> {
+  isOurs?: () => boolean,
+): Promise<T> {
   for (let isAgain = false; ; isAgain = true) {
-    const tried = attempt(spool, file, () => record(isAgain));
+    const tried = attempt(spool, () => record(isAgain), isOurs);
     if ('value' in tried) return tried.value;
     if (!isAgain) onWait(tried.why);
     await pause(AGAIN_MS);
@@ -25,12 +25,14 @@ export async function keepTrying<T>(
 
 const AGAIN_MS = 500;
 
-function attempt<T>({ disk, running }: Spool, file: string, record: () => T): { value: T | undefined } | { why: string } {
-  if (!disk.exists(file)) {
-    // A volume that is not mounted looks like one from which somebody has taken the job.
-    return file !== running && disk.exists(running) ? { value: undefined } : { why: `${running} is gone` };
-  }
+function attempt<T>({ disk, running }: Spool, record: () => T, isOurs?: () => boolean): { value: T } | { why: string } {
+  const isThere = () => disk.exists(running);
   try {
+    if (!(isOurs ?? isThere)()) {
+      // A volume that is not mounted looks like one from which somebody has taken the job.
+      if (!isThere()) return { why: `${running} is gone` };
+      if (isOurs && !isOurs()) return { value: undefined as T };
+    }
     return { value: record() };
   } catch (error) {
     if (!mayPass(error)) throw error;

@@ -15,6 +15,7 @@ import type { Spool } from '../spool/spool.ts';
 import { type Board, sharedClock } from './board.ts';
 import type { CancelRequests } from './cancel-requests.ts';
 import { jobLogger } from './capture.ts';
+import type { Chunk } from './chunk.ts';
 import { type Company, type Desk, ownDesk, sharedDesk } from './desk.ts';
 import type { EventLog } from './event-log.ts';
 import { execute, type Surroundings } from './execute.ts';
@@ -47,6 +48,8 @@ export type Bench = {
   current: RunningAttempt | undefined;
   /** Those that share it. */
   company: Company | undefined;
+  /** The lines of a batch that it works through now, one after the other. */
+  chunk: Chunk | undefined;
   places: Places;
   /** How many outcomes are kept because the disk does not take them: nothing new is taken meanwhile. */
   keeping: number;
@@ -60,23 +63,43 @@ export type RanAttempt = Settlement & { retire?: string | undefined };
 /** An attempt that has begun beside others: the next may begin while it runs. */
 export type BegunAttempt = { name: string; ended: Promise<RanAttempt> };
 
-export async function runAttempt(bench: Bench, name: string): Promise<RanAttempt | BegunAttempt> {
-  if (!bench.company) return runClaimed(bench, name, undefined);
+export function runAttempt(bench: Bench, name: string): Promise<RanAttempt | BegunAttempt> {
+  return atPlace(bench, name, (place) => runClaimed(bench, name, place));
+}
+
+/** Claims and runs where the runner has room: in a place of its own beside others, or with the runner to itself. */
+export async function atPlace(
+  bench: Bench,
+  name: string,
+  run: (place: Place | undefined) => Promise<RanAttempt | BegunAttempt>,
+): Promise<RanAttempt | BegunAttempt> {
+  if (!bench.company) return run(undefined);
   // Before the claim: the watchdog must not kill in the middle of it.
   const place = bench.places.take();
-  const ran = bench.board.isClosing ? ({ name, to: 'missing' } as const) : await runClaimed(bench, name, place);
+  const ran = bench.board.isClosing ? ({ name, to: 'missing' } as const) : await run(place);
   if (!('ended' in ran)) bench.places.giveBack(place);
   return ran;
 }
 
 async function runClaimed(bench: Bench, name: string, place: Place | undefined): Promise<RanAttempt | BegunAttempt> {
-  const { slot, log } = bench;
   const claimed = await claimSafely(bench, name);
   if (claimed.kind === 'missing' || claimed.kind === 'early') return { name, to: claimed.kind };
   if (claimed.kind === 'spoilt') return rejectSpoilt(bench, name, claimed.reason);
   if (claimed.kind === 'unread') return putBackUnread(bench, name, claimed.reason);
   const { job, writtenAt } = claimed;
-  if (bench.cancelRequests.has(job.id)) return cancelUnrun(bench, job);
+  return runHeld(bench, job, writtenAt, place, bench.cancelRequests.has(job.id));
+}
+
+/** Runs a job that is in the slot. */
+export async function runHeld(
+  bench: Bench,
+  job: Job,
+  writtenAt: number,
+  place: Place | undefined,
+  isCancelled: boolean,
+): Promise<RanAttempt | BegunAttempt> {
+  const { slot, log } = bench;
+  if (isCancelled) return cancelUnrun(bench, job);
   const checked = bench.allowlist.check(job.request);
   const now = Date.now();
   const span = { startedAt: now, finishedAt: now, runner: slot };
@@ -90,7 +113,7 @@ async function runClaimed(bench: Bench, name: string, place: Place | undefined):
   log.event('running', { ...jobFields(job), priority: job.priority, attempt: attemptNumber(job), runner: slot }, 'running');
   if (!sharing) return runPermitted(bench, job, checked, writtenAt, ownDesk(bench));
   const desk = sharedDesk(bench, sharing, place ?? bench.places.take());
-  return { name, ended: runPermitted(bench, job, checked, writtenAt, desk) };
+  return { name: job.name, ended: runPermitted(bench, job, checked, writtenAt, desk) };
 }
 
 // A disk that cannot be written on just now is no reason to end: the job waits where it is, and is proposed again.
@@ -216,12 +239,14 @@ type Ended<M extends Move> = { move: M; span: AttemptSpan; writtenAt: number };
 function complete(bench: Bench, job: Job, { move, span, writtenAt }: Ended<Move & { to: 'completed' }>): Promise<Settlement | undefined> {
   const { spool, slot, ledger } = bench;
   const line = ledgerLine(job, span, iso(writtenAt), move.result);
+  const { chunk } = bench;
   const record = () => {
-    ledger.append(line, job.name);
+    ledger.append(line, chunk ? undefined : job.name);
     return { name: job.name, to: move.to };
   };
-  // Where its file is gone it is not ours any more: another host took this one for dead, and the outcome is not ours to record.
-  return recorded(bench, job, move, record, spool.claimed(slot, job.name));
+  // Another host may have taken this one for dead: then the outcome is not ours to record.
+  const isOurs = () => (chunk ? chunk.isOurs() : spool.disk.exists(spool.claimed(slot, job.name)));
+  return recorded<Settlement | undefined>(bench, job, move, record, isOurs);
 }
 
 type Moving = Exclude<Move, { to: 'completed' }>;
@@ -245,21 +270,22 @@ const finishedName = ({ spool, slot }: Bench, { id }: Job, move: Move): string |
   finishMoves(spool, slot, id).find(({ folder }) => folder === move.to)?.name;
 
 // The handler is done and must not run again for want of room: the outcome is kept here until the disk takes it.
-async function recorded<T>(
+export async function recorded<T>(
   bench: Bench,
   job: Job,
   { to }: Pick<Move, 'to'>,
   record: (isAgain: boolean) => T,
-  file = bench.spool.running,
-): Promise<T | undefined> {
+  isOurs?: () => boolean,
+): Promise<T> {
   let waits = false;
   try {
-    return await keepTrying(bench.spool, file, record, (why) => {
+    const whenItWaits = (why: string) => {
       waits = true;
       bench.keeping += 1;
       const what = `record ${job.id} as ${to}: ${why}; the runner keeps the outcome, and takes no other job, until it can be written`;
       bench.log.error(what, jobFields(job));
-    });
+    };
+    return await keepTrying(bench.spool, record, whenItWaits, isOurs);
   } finally {
     if (waits) bench.keeping -= 1;
   }
@@ -294,7 +320,7 @@ function keptResult({ log }: Bench, job: Job, result: unknown): unknown {
   return undefined;
 }
 
-async function rejectSpoilt(bench: Bench, name: string, reason: string): Promise<Settlement> {
+export async function rejectSpoilt(bench: Bench, name: string, reason: string): Promise<Settlement> {
   const job = jobOf(name, { class: '', method: '', params: [] });
   const now = Date.now();
   const span = { startedAt: now, finishedAt: now, runner: bench.slot };
@@ -305,7 +331,7 @@ async function rejectSpoilt(bench: Bench, name: string, reason: string): Promise
   return { name, to: 'rejected' };
 }
 
-async function cancelUnrun(bench: Bench, job: Job): Promise<Settlement> {
+export async function cancelUnrun(bench: Bench, job: Job): Promise<Settlement> {
   await recorded(bench, job, { to: 'cancelled' }, () => {
     cancelClaimed(bench.spool, bench.slot, job.name);
     clearCancel(bench.spool, job.id);

@@ -3,6 +3,7 @@
  * shared. It settles its jobs itself, so it needs no dispatcher to finish: when its dispatcher dies, it ends what it runs and exits.
  */
 import { Worker } from 'node:worker_threads';
+import { BatchTexts } from '../spool/claim-part.ts';
 import { Ledger } from '../spool/ledger.ts';
 import { platform } from '../spool/platform.ts';
 import { spoolAt } from '../spool/spool.ts';
@@ -16,6 +17,7 @@ import { loadAllowlist } from './load-allowlist.ts';
 import type { FromRunner, FromWatchdog, RunnerSettings, Settlement, ToRunner, ToWatchdog } from './messages.ts';
 import { Places } from './places.ts';
 import { type BegunAttempt, type Bench, type RanAttempt, runAttempt } from './run-attempt.ts';
+import { runChunk } from './run-chunk.ts';
 import { sibling } from './sibling.ts';
 import { type RunningAttempt, whose } from './whose.ts';
 
@@ -37,8 +39,11 @@ const settings = JSON.parse(process.env.JOBSPOOL_RUNNER ?? '{}') as RunnerSettin
 delete process.env.JOBSPOOL_RUNNER;
 
 const spool = spoolAt(settings.dir, { durability: settings.durability });
-const queue: string[] = [];
 let lines = '';
+const queue: { name: string; lines: number }[] = [];
+const texts = new BatchTexts();
+/** Jobs of a chunk that completed since the last report. */
+let completed = 0;
 let settled: Settlement[] = [];
 let busyMs = 0;
 let retiring: string | undefined;
@@ -48,6 +53,8 @@ let reportedAt = 0;
 let working = false;
 let isLeaving = false;
 let weighedAt = Number.NEGATIVE_INFINITY;
+/** What of a chunk has not begun is to be given back. */
+let isTakenBack = false;
 let reportingSoon: NodeJS.Immediate | undefined;
 
 const board = new Board();
@@ -81,6 +88,7 @@ const bench: Bench = {
   unread: new Set(),
   current: undefined,
   company: undefined,
+  chunk: undefined,
   places: new Places(({ number, board: { memory } }) =>
     watchdog.postMessage({ kind: 'watch', place: number, memory } satisfies ToWatchdog),
   ),
@@ -92,17 +100,19 @@ watchdog.on('error', (error) => giveUp('its watchdog failed', error));
 watchdog.on('message', (message: FromWatchdog) => {
   if (message.kind === 'lost') giveUp(`its lease was lost: ${message.message}`);
   if (message.kind === 'retire') retire(message.reason);
+  if (message.kind === 'gave-back') say({ kind: 'took', name: message.name, rest: message.name });
   if (message.kind === 'stop') stop(message);
 });
 process.on('message', (message: ToRunner) => {
   if (message.kind === 'take-back') {
     queue.length = 0;
+    isTakenBack = true;
     // Answered also when there is nothing to say: who is not heard of is proposed nothing more.
     report({ anyway: true });
   }
   if (message.kind === 'finish') retire('told to finish');
   if (message.kind === 'propose' && !retiring) {
-    queue.push(...message.names);
+    queue.push(...message.names.map((name) => ({ name, lines: message.lines })));
     work().catch((error) => giveUp('an attempt could not be recorded', error));
   }
 });
@@ -124,10 +134,11 @@ if (!process.connected) retire('its dispatcher is gone');
 async function work(): Promise<void> {
   if (working) return;
   working = true;
-  for (let name = next(); name !== undefined; name = next()) {
+  for (let proposed = next(); proposed !== undefined; proposed = next()) {
+    const { name, lines } = proposed;
     running = name;
     const began = performance.now();
-    const ran = await runAttempt(bench, name);
+    const ran = name.endsWith('.ndjson') ? await runPart(name, lines) : await runAttempt(bench, name);
     running = undefined;
     if ('ended' in ran) {
       void noteWhenEnded(ran, began);
@@ -143,7 +154,28 @@ async function work(): Promise<void> {
   if (retiring) await leave();
 }
 
-function next(): string | undefined {
+async function runPart(name: string, lines: number): ReturnType<typeof runAttempt> {
+  isTakenBack = false;
+  const ran = await runChunk(bench, name, lines, texts, {
+    onTook(own, rest) {
+      running = own;
+      say({ kind: 'took', name, own, ...(rest === undefined ? {} : { rest }) });
+    },
+    async onRan({ retire: reason, ...settlement }) {
+      // What completed is only counted: it is known by the part that has it.
+      if (settlement.to === 'completed') completed += 1;
+      else settled.push(settlement);
+      if (reason) retire(reason);
+    },
+    mustStop: () => isTakenBack || retiring !== undefined,
+  });
+  if ('ended' in ran || ran.to !== 'over') return ran;
+  const jobs = completed;
+  completed = 0;
+  return { ...ran, jobs };
+}
+
+function next(): { name: string; lines: number } | undefined {
   const { company, keeping } = bench;
   const isFull = company !== undefined && (company.attempts.size >= company.concurrency || keeping > 0);
   return isFull ? undefined : queue.shift();

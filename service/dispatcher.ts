@@ -10,14 +10,13 @@ import { mayPass, messageOf } from '../spool/errors.ts';
 import { acquireSlot, type Lease, type LeaseOptions, slots } from '../spool/lease.ts';
 import { Liveness } from '../spool/liveness.ts';
 import { clearDrain, drainRequests, isPaused } from '../spool/marker.ts';
-import { idOf } from '../spool/order.ts';
 import { prune } from '../spool/prune.ts';
 import { reconcile, wasCutOff } from '../spool/reconcile.ts';
 import type { Rescued } from '../spool/rescue.ts';
 import { shortageOf } from '../spool/room.ts';
 import type { Spool } from '../spool/spool.ts';
 import { Doorbell } from '../spool/watch.ts';
-import { Acceptor, runningIds } from './acceptor.ts';
+import { Acceptor } from './acceptor.ts';
 import { Backlog } from './backlog.ts';
 import { Canceller } from './canceller.ts';
 import type { Config } from './config.ts';
@@ -26,6 +25,7 @@ import { pruneEvery } from './prune-every.ts';
 import { endOfExit, Rescuer } from './rescuer.ts';
 import { type DueJobs, RunnerPool } from './runner-pool.ts';
 import type { RunnerExit } from './runner-process.ts';
+import { isAnythingRunning } from './running-jobs.ts';
 import { runsOf } from './runs-of.ts';
 import { SharedMethods } from './shared-methods.ts';
 import { SteadyClock } from './steady-clock.ts';
@@ -96,7 +96,11 @@ export class Dispatcher {
     this.#liveness = new Liveness(spool, config.staleMs);
     this.#acceptor = new Acceptor(spool, allowlist, this.#backlog, this.log);
     this.#scan = new WaitingScan(spool, config.scanMs);
-    this.#canceller = new Canceller(spool, this.#backlog, this.log);
+    this.#canceller = new Canceller(spool, this.#backlog, this.log, {
+      slot: () => this.#lease.slot,
+      // Not at once: what is in the way may be a runner's.
+      lookAgain: () => setTimeout(() => this.#ring('look'), 10),
+    });
     this.#sharedMethods = allowlist.hasShared ? new SharedMethods(spool, allowlist) : undefined;
     this.#pool = this.#makePool('');
   }
@@ -123,6 +127,7 @@ export class Dispatcher {
       policy: this.#config.policy,
       log: this.log,
       liveness: this.#liveness,
+      onReleased: (name) => this.#backlog.add(name, Date.now()),
     });
     this.#reconcile();
     this.#scanTimer = setInterval(() => this.#ring('scan'), this.#config.scanMs);
@@ -140,7 +145,9 @@ export class Dispatcher {
   #reconcile(): void {
     try {
       if (!wasCutOff(this.#spool, this.#liveness, this.#lease.slot, performance.now())) return;
-      for (const { id, file, by } of reconcile(this.#spool)) {
+      const clock = performance.now();
+      const isHeld = (slot: string) => this.#liveness.of(slot, clock) === 'alive';
+      for (const { id, file, by } of reconcile(this.#spool, isHeld)) {
         this.log.warn(`removed ${file}: a power cut had brought it back, and its job is in ${by} by now`, { id });
       }
     } catch (error) {
@@ -182,7 +189,7 @@ export class Dispatcher {
   /** Whether nothing is due, being accepted, or running here: what waits, waits for its time. */
   get isIdle(): boolean {
     if (this.#looking || this.#backlog.hasReady || this.#pool.proposedCount > 0) return false;
-    return this.#acceptor.isDone && !this.#canceller.isWaiting && runningIds(this.#spool).size === 0;
+    return this.#acceptor.isDone && !this.#canceller.isWaiting && !isAnythingRunning(this.#spool);
   }
 
   /** From now on nothing new is accepted or claimed, also while `start` still looks at what it found; `stop` follows. */
@@ -235,6 +242,7 @@ export class Dispatcher {
     };
     return new RunnerPool(spool, settings, this.log, {
       onSettled: (settlement) => this.#noteSettled(settlement),
+      onTook: (name, own, rest) => this.#noteTook(name, own, rest),
       onReturned: (names) => this.#noteReturned(names),
       onLines,
       onExit: (slot, exit) => this.#noteExit(slot, exit),
@@ -321,7 +329,7 @@ export class Dispatcher {
   async #readWaiting(always: boolean): Promise<void> {
     const now = Date.now();
     await this.#scan.read(always, (name) => {
-      if (this.#backlog.nameOf(idOf(name)) !== name) this.#backlog.add(name, now);
+      if (!this.#backlog.knows(name)) this.#backlog.add(name, now);
     });
   }
 
@@ -357,7 +365,10 @@ export class Dispatcher {
     if (this.#sharedMethods) return this.#pool.proposeShared(this.#backlog.readyCount, this.#dueJobs(this.#sharedMethods));
     // What others have taken meanwhile is not proposed: a runner that is told of it one by one is idle so long.
     const isThere = this.#hasPeers ? (name: string) => this.#stillWaits(name) : undefined;
-    this.#pool.propose(this.#backlog.readyCount, (count) => this.#backlog.take(count, isThere));
+    this.#pool.propose(this.#backlog.readyCount, {
+      take: (count) => this.#backlog.take(count, isThere),
+      putBack: (name) => this.#backlog.add(name, Date.now()),
+    });
   }
 
   #dueJobs(methods: SharedMethods): DueJobs {
@@ -375,11 +386,17 @@ export class Dispatcher {
     this.#dueTimer = setTimeout(() => this.#propose(), Math.min(MAX_SLEEP_MS, Math.max(0, runAt - Date.now())));
   }
 
+  #noteTook(name: string, own: string | undefined, rest: string | undefined): void {
+    this.#backlog.remove(name);
+    if (own !== undefined) this.#backlog.hold(own);
+    if (rest !== undefined) this.#backlog.add(rest, Date.now());
+  }
+
   #noteSettled({ name, to, next }: Settlement): void {
     const now = Date.now();
     if (to === 'early' || (to === 'missing' && this.#stillWaits(name))) return this.#backlog.add(name, now);
     this.#backlog.remove(name);
-    if ((to === 'retrying' || to === 'pending') && next) this.#backlog.add(next, now);
+    if ((to === 'retrying' || to === 'pending' || to === 'over') && next) this.#backlog.add(next, now);
   }
 
   // A runner that came too late for a job says "missing"; meanwhile it may have been released under the same name.

@@ -15,6 +15,15 @@ export function batchFor(averageMs: number): number {
   return Math.max(1, Math.min(MAX_BATCH, Math.floor(AHEAD_MS / averageMs)));
 }
 
+/** However short the jobs of a batch are, no runner takes more of them at once. */
+const MAX_CHUNK = 256;
+
+/** How many jobs of a batch a runner should take at once: one while nothing is known of its jobs, more the shorter they are. */
+export function chunkFor(averageMs: number | undefined): number {
+  if (averageMs === undefined) return 1;
+  return averageMs <= 0 ? MAX_CHUNK : Math.max(1, Math.min(MAX_CHUNK, Math.floor(AHEAD_MS / averageMs)));
+}
+
 /**
  * How many of the `ready` due jobs each runner is to be proposed now, in the order in which the best are dealt out. A runner is served
  * again when half of its batch is done; what is scarce is spread, so that runners start equally good jobs at the same time.
@@ -59,7 +68,7 @@ export function isStuck({ proposed, lastReport }: Pick<RunnerView, 'proposed' | 
  * dispatcher's runners have those jobs, and to be told so takes no time.
  */
 export function paceOf(before: number | undefined, tookMs: number, settled: readonly Settlement[]): number | undefined {
-  const ran = settled.filter(({ to }) => to !== 'missing' && to !== 'early').length;
+  const ran = settled.reduce((sum, { to, jobs = 1 }) => sum + (to === 'missing' || to === 'early' ? 0 : jobs), 0);
   return ran === 0 ? before : average(before, tookMs, ran);
 }
 

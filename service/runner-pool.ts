@@ -1,14 +1,29 @@
 import type { EventLog } from '../jobs/event-log.ts';
 import type { Sharing } from '../jobs/load-allowlist.ts';
 import type { FromRunner, RunnerSettings, Settlement } from '../jobs/messages.ts';
+import { isPartName } from '../spool/batch-name.ts';
 import { messageOf } from '../spool/errors.ts';
 import type { Spool } from '../spool/spool.ts';
-import { AHEAD_MS, deal, isStuck, isStuckShared, paceOf, type RunnerView, roomShared, type Seat, seatFor, shares } from './propose.ts';
+import {
+  AHEAD_MS,
+  chunkFor,
+  deal,
+  isStuck,
+  isStuckShared,
+  paceOf,
+  type RunnerView,
+  roomShared,
+  type Seat,
+  seatFor,
+  shares,
+} from './propose.ts';
 import { type RunnerExit, RunnerProcess } from './runner-process.ts';
 
 export type PoolEvents = {
   /** A proposed job was settled, or was not there to be claimed. */
   onSettled(settlement: Settlement): void;
+  /** Of the proposed part of a batch, a runner has `own` in its hand, and `rest` waits. */
+  onTook(name: string, own: string | undefined, rest: string | undefined): void;
   /** Proposed jobs that were not begun wait again. */
   onReturned(names: string[]): void;
   /** Log lines of a runner, as NDJSON. */
@@ -33,6 +48,10 @@ type Member = {
   averageMs: number | undefined;
   lastReport: number;
   retiring: boolean;
+  /** The part of a batch that it has in its hand: it is proposed nothing beside it. */
+  part: string | undefined;
+  /** Runs while nobody knows yet how much of that part it takes. */
+  taking: NodeJS.Timeout | undefined;
   /** It did not claim what it was proposed: nothing more is, until it is heard of. */
   deaf: boolean;
   /** The shared method of all that it was proposed, if it is one. */
@@ -41,6 +60,8 @@ type Member = {
 
 /** A runner claims what it is proposed within milliseconds. */
 const DEAF_MS = 1_000;
+/** Nothing passes a part of a batch while it is being claimed, unless that takes so long. */
+const TAKING_MS = 250;
 
 /** The runners of one dispatcher: starts them, replaces those that end, and proposes jobs to them. */
 export class RunnerPool {
@@ -98,49 +119,92 @@ export class RunnerPool {
   }
 
   /** Proposes due jobs to the runners that have room: `take` gives the best so many. */
-  propose(ready: number, take: (count: number) => string[]): void {
+  propose(ready: number, due: Pick<DueJobs, 'putBack'> & { take(count: number): string[] }): void {
+    if (this.#isTaking) return;
     const serving = this.#serving();
-    const dealt = shares(serving.filter(({ deaf }) => !deaf).map(view), ready);
+    const dealt = shares(serving.filter(({ deaf, part }) => !deaf && part === undefined).map(view), ready);
     const total = [...dealt.values()].reduce((sum, count) => sum + count, 0);
     if (total === 0) return;
-    const hands = deal(take(total), dealt);
+    const names = due.take(total);
+    const part = isPartName(names.at(-1) ?? '') ? names.pop() : undefined;
+    const hands = deal(names, dealt);
     for (const member of serving) {
       const names = hands.get(member.slot as string) ?? [];
       if (names.length > 0) this.#hand(member, names);
     }
+    const free = part === undefined ? undefined : serving.find((member) => !member.deaf && isFree(member));
+    if (part !== undefined && free) this.#handPart(free, part, chunkFor(free.averageMs));
+    else if (part !== undefined) due.putBack(part);
     this.#watchForStuck();
+  }
+
+  // What is left of a part comes back when its first lines are claimed; it is better than all that waits behind it.
+  get #isTaking(): boolean {
+    return [...this.#members].some(({ taking }) => taking !== undefined);
+  }
+
+  #handPart(member: Member, name: string, lines: number): void {
+    member.part = name;
+    member.taking = setTimeout(() => {
+      member.taking = undefined;
+      this.#events.onRoom();
+    }, TAKING_MS);
+    this.#hand(member, [name], lines);
+  }
+
+  #noteTook(member: Member, { name, own, rest }: FromRunner & { kind: 'took' }): void {
+    if (member.part === name) {
+      hasTaken(member);
+      member.part = own !== undefined && isPartName(own) ? own : undefined;
+    }
+    if (own !== undefined && member.proposed.delete(name)) member.proposed.add(own);
+    this.#events.onTook(name, own, rest);
+    this.#events.onRoom();
   }
 
   /** Proposes due jobs, one by one in their order, where some may share a runner. Nothing passes a better job that finds no room. */
   proposeShared(ready: number, due: DueJobs): void {
-    const members = new Map(this.#serving().flatMap((member) => (member.deaf ? [] : [[member.slot as string, member]])));
+    if (this.#isTaking) return;
+    const members = new Map(
+      this.#serving().flatMap((member) => (member.deaf || member.part !== undefined ? [] : [[member.slot as string, member]])),
+    );
     const own = [...members.values()].filter(({ sharing }) => sharing === undefined);
     const dealt = shares(own.map(view), ready);
     const seats = [...members.values()].map((member) => seatOf(member, dealt));
     const hands = new Map<string, string[]>();
     while (seats.some(({ room, share }) => room > 0 || share > 0)) {
-      const name = due.take();
-      if (name === undefined) break;
-      const sharing = due.sharingOf(name);
-      const seat = seatFor(seats, sharing);
-      if (!seat) {
-        due.putBack(name);
-        break;
-      }
-      const member = members.get(seat.slot) as Member;
-      sit(seat, member, sharing);
-      hands.set(seat.slot, [...(hands.get(seat.slot) ?? []), name]);
-      // The next free runner is dealt to next, as where nothing is shared.
-      if (!sharing) seats.push(...seats.splice(seats.indexOf(seat), 1));
+      const placed = this.#place(seats, members, due);
+      if (!placed) break;
+      hands.set(placed.slot, [...(hands.get(placed.slot) ?? []), placed.name]);
     }
     for (const [slot, names] of hands) this.#hand(members.get(slot) as Member, names);
     if (hands.size > 0) this.#watchForStuck();
   }
 
-  #hand(member: Member, names: string[]): void {
+  /** Finds a seat for the best job; undefined when it is to have none beside it now. A part of a batch is handed out at once, and nothing after it. */
+  #place(seats: Seat[], members: ReadonlyMap<string, Member>, due: DueJobs): { slot: string; name: string } | undefined {
+    const name = due.take();
+    if (name === undefined) return undefined;
+    const sharing = due.sharingOf(name);
+    const isPart = isPartName(name);
+    const seat = seatFor(isPart && !sharing ? seats.filter((one) => one.isFree) : seats, sharing);
+    if (!seat) {
+      due.putBack(name);
+      return undefined;
+    }
+    const member = members.get(seat.slot) as Member;
+    sit(seat, member, sharing);
+    // The next free runner is dealt to next, as where nothing is shared.
+    if (!sharing) seats.push(...seats.splice(seats.indexOf(seat), 1));
+    if (!isPart) return { slot: seat.slot, name };
+    this.#handPart(member, name, sharing ? 1 : chunkFor(member.averageMs));
+    return undefined;
+  }
+
+  #hand(member: Member, names: string[], lines = 1): void {
     if (member.proposed.size === 0 || member.sharing) member.lastReport = performance.now();
     for (const name of names) member.proposed.add(name);
-    member.process.send({ kind: 'propose', names });
+    member.process.send({ kind: 'propose', names, lines });
   }
 
   /** Takes back what runners have not begun. */
@@ -200,6 +264,8 @@ export class RunnerPool {
       slot: undefined,
       proposed: new Set(),
       running: undefined,
+      part: undefined,
+      taking: undefined,
       averageMs: undefined,
       lastReport: performance.now(),
       retiring: false,
@@ -229,6 +295,8 @@ export class RunnerPool {
         member.retiring = true;
         this.#takeBack(member);
         return this.keep(this.#target);
+      case 'took':
+        return this.#noteTook(member, message);
       case 'report':
         this.#noteReport(member, message);
         if (message.lines !== '') this.#events.onLines(message.lines);
@@ -242,7 +310,10 @@ export class RunnerPool {
     if (settled.length > 0) {
       member.lastReport = performance.now();
       member.averageMs = paceOf(member.averageMs, busyMs, settled);
-      for (const { name } of settled) member.proposed.delete(name);
+      for (const { name } of settled) {
+        member.proposed.delete(name);
+        if (member.part === name) letGo(member);
+      }
     }
     forgetSharing(member);
   }
@@ -276,6 +347,8 @@ export class RunnerPool {
     const busyWith = member.running ?? member.proposed.values().next().value;
     const names = [...member.proposed].filter((name) => name !== busyWith);
     if (names.length > 0) this.#return(member, names);
+    // Of a part, what has not begun comes back by itself.
+    else if (member.part !== undefined) member.process.send({ kind: 'take-back' });
   }
 
   // Not what still waits: it drops all that it has not claimed, also what somebody else has meanwhile, and reports on none of it.
@@ -285,6 +358,7 @@ export class RunnerPool {
 
   #return(member: Member, names: string[]): void {
     for (const name of names) member.proposed.delete(name);
+    if (member.part !== undefined && names.includes(member.part)) letGo(member);
     // What it runs now is not over: the average of its reports says nothing of it.
     member.averageMs = undefined;
     // Its answer tells whether one of them had begun all the same: until then it is as it was.
@@ -299,6 +373,7 @@ export class RunnerPool {
 
   #leave(member: Member, exit: RunnerExit): void {
     this.#members.delete(member);
+    letGo(member);
     if (member.proposed.size > 0) this.#events.onReturned([...member.proposed]);
     this.#events.onExit(member.slot, exit);
     if (member.slot === undefined && !member.retiring) this.#noteFailure(exit);
@@ -323,6 +398,18 @@ export class RunnerPool {
   }
 }
 
+function letGo(member: Member): void {
+  hasTaken(member);
+  member.part = undefined;
+}
+
+function hasTaken(member: Member): void {
+  clearTimeout(member.taking);
+  member.taking = undefined;
+}
+
+const isFree = ({ proposed, running }: Member): boolean => proposed.size === 0 && running === undefined;
+
 // Another method's jobs take another time. A job that was taken back and had begun all the same still shares the runner.
 function forgetSharing(member: Member): void {
   if (!member.sharing || member.proposed.size > 0 || member.running !== undefined) return;
@@ -331,9 +418,9 @@ function forgetSharing(member: Member): void {
 }
 
 function seatOf(member: Member, dealt: ReadonlyMap<string, number>): Seat {
-  const { sharing, proposed, averageMs, running } = member;
+  const { sharing, proposed, averageMs } = member;
   const slot = member.slot as string;
-  if (!sharing) return { slot, isFree: proposed.size === 0 && running === undefined, share: dealt.get(slot) ?? 0, room: 0 };
+  if (!sharing) return { slot, isFree: isFree(member), share: dealt.get(slot) ?? 0, room: 0 };
   const room = roomShared(sharing.concurrency, averageMs, proposed.size);
   return { slot, isFree: false, share: 0, sharing: sharing.key, room };
 }

@@ -1,4 +1,6 @@
 import type { Allowlist, Sharing } from '../jobs/load-allowlist.ts';
+import { isPartName, parseBatchName } from '../spool/batch-name.ts';
+import { BatchTexts, lineJob } from '../spool/claim-part.ts';
 import { MAX_FILE_BYTES } from '../spool/request.ts';
 import type { Spool } from '../spool/spool.ts';
 
@@ -9,6 +11,7 @@ import type { Spool } from '../spool/spool.ts';
 export class SharedMethods {
   readonly #spool: Spool;
   readonly #allowlist: Allowlist;
+  readonly #texts = new BatchTexts();
   /** The job that was looked at last: the best due job is looked at again and again while it finds no room. */
   #last: ({ name: string; until: number } & Looked) | undefined;
 
@@ -31,6 +34,7 @@ export class SharedMethods {
 
   // Checked in full when it is accepted and when it is claimed, and not here in between.
   #look(name: string): Looked {
+    if (isPartName(name)) return this.#lookAtPart(name);
     for (const folder of [this.#spool.pending, this.#spool.retrying]) {
       const file = this.#spool.disk.inspect(`${folder}/${name}`, MAX_FILE_BYTES);
       if (file.kind === 'text') return { isThere: true, sharing: this.#sharingIn(file.text) };
@@ -43,6 +47,15 @@ export class SharedMethods {
   #sharingIn(text: string): Sharing | undefined {
     const { class: className, method = 'handle' } = objectIn(text);
     return typeof className === 'string' && typeof method === 'string' ? this.#allowlist.sharingOf(className, method) : undefined;
+  }
+
+  // All that its first job says: whoever claims more of it looks at each.
+  #lookAtPart(name: string): Looked {
+    const part = parseBatchName(name);
+    const text = this.#texts.read(this.#spool, `${this.#spool.pending}/${name}`);
+    if (!part || text.kind !== 'text') return { isThere: part !== undefined && text.kind !== 'missing', sharing: undefined };
+    const { request } = lineJob(part, text, part.from).job;
+    return { isThere: true, sharing: this.#allowlist.sharingOf(request.class, request.method) };
   }
 }
 

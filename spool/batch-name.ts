@@ -1,4 +1,4 @@
-import { formatRunAt, isId, type JobName, jobFileName, parseRunAt } from './filename.ts';
+import { formatRunAt, isId, type JobName, jobFileName, parseDropped, parseRunAt, type RequestName } from './filename.ts';
 
 /**
  * The names of batches. A batch waits, and is claimed, as a file of many lines whose name says which of them it stands for:
@@ -27,6 +27,9 @@ export function batchFileName({ priority, runAt, id, from, to }: BatchName): str
   return `p${priority}-${formatRunAt(runAt)}-${id}@${from}-${to}.ndjson`;
 }
 
+/** Whether a canonical name is that of a part of a batch, and not of a job. */
+export const isPartName = (fileName: string): boolean => fileName.endsWith('.ndjson');
+
 /** Reads the name of a batch; undefined for any other. */
 export function parseBatchName(fileName: string): BatchName | undefined {
   const match = NAME.exec(fileName);
@@ -35,6 +38,19 @@ export function parseBatchName(fileName: string): BatchName | undefined {
   if (typeof runAt !== 'number' || from > to || to > MAX_BATCH_LINES) return undefined;
   return { priority: Number(match[1]), runAt, id: match[3] as string, from, to };
 }
+
+/** What the name of a batch that a producer dropped says. `lines`: it is a part, which somebody held back and hands in again. */
+export type BatchRequestName = RequestName & { lines?: { from: number; to: number } };
+
+/** Reads the name of a batch in `incoming/`; what does not end in `.ndjson` is ignored. */
+export function parseBatchRequestName(fileName: string): BatchRequestName {
+  const part = parseBatchName(fileName);
+  if (!part) return parseDropped(fileName, '.ndjson', isBatchId, BATCH_ID_RULE);
+  const { priority, runAt, id, from, to } = part;
+  return { kind: 'request', priority, runAt, id, lines: { from, to } };
+}
+
+const BATCH_ID_RULE = `the id of a batch is 1 to ${MAX_BATCH_ID} of the characters A-Z a-z 0-9 . _ - and begins with a letter or a digit`;
 
 /** The id of a batch's job. */
 export const memberId = (id: string, line: number): string => `${id}.${line}`;

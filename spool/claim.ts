@@ -44,7 +44,8 @@ export function readJob(spool: Spool, path: string, name: string): Claimed {
   return { kind: 'claimed', job: jobOf(name, parsed.request), writtenAt: file.mtimeMs };
 }
 
-function take(spool: Spool, slot: string, name: string): boolean {
+/** Takes the file of a job, or of a part of a batch, into the slot; false when somebody else has it. */
+export function take(spool: Spool, slot: string, name: string): boolean {
   const { disk } = spool;
   const target = spool.claimed(slot, name);
   const sources = [`${spool.pending}/${name}`, `${spool.retrying}/${name}`];

@@ -155,8 +155,24 @@ export const disk = {
     } catch (error) {
       const code = errnoOf(error) ?? '';
       if (code === 'EEXIST' || code === 'ENOENT') return false;
-      if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(code)) throw error;
+      if (!NO_LINKS.includes(code)) throw error;
       return !disk.exists(to) && disk.rename(from, to);
+    }
+  },
+
+  /**
+   * As `link`, for a file that must keep its first name: where the file system has no such links, the second is a copy that has the time of the first. `draft`
+   * is where the copy is written.
+   */
+  twin(from: string, to: string, draft: string): boolean {
+    try {
+      fs.linkSync(from, to);
+      return true;
+    } catch (error) {
+      const code = errnoOf(error) ?? '';
+      if (code === 'EEXIST' || code === 'ENOENT') return false;
+      if (!NO_LINKS.includes(code)) throw error;
+      return !disk.exists(to) && copyAs(from, to, draft);
     }
   },
 
@@ -343,6 +359,21 @@ export const disk = {
     fs.utimesSync(file, ms / 1_000, ms / 1_000);
   },
 } as const;
+
+/** The file system has no hard links, or no more for this file. */
+const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
+
+function copyAs(from: string, to: string, draft: string): boolean {
+  return missingAs(false, () => {
+    const { mtimeMs } = fs.statSync(from);
+    fs.copyFileSync(from, draft);
+    fs.chmodSync(draft, SHARED);
+    // In the middle of its millisecond: a rounded time must not fall into the one before.
+    disk.setTimes(draft, Math.floor(mtimeMs) + 0.5);
+    disk.syncFileNow(draft);
+    return disk.rename(draft, to);
+  });
+}
 
 // Windows has neither links to be wary of in this way nor FIFOs: there these flags are 0.
 const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CREAT, O_TRUNC, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;

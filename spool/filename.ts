@@ -77,12 +77,21 @@ export const jobNameIn = (fileName: string): string => fileName.replace(/^\.[a-z
  * other `*.json` is a request with the defaults, and its stem is the id where it can be one.
  */
 export function parseRequestName(fileName: string): RequestName {
+  return parseDropped(fileName, '.json', isId, ID_RULE);
+}
+
+/** As `parseRequestName`, for files of any ending, whose ids have a rule of their own. */
+export function parseDropped(fileName: string, ending: string, mayBe: (id: string) => boolean, rule: string): RequestName {
   // U+FFFD stands where a name is no UTF-8: by that name the file cannot be asked for. `doctor` tells of it.
-  if (fileName.startsWith('.') || !fileName.endsWith('.json') || fileName.includes('\ufffd')) return { kind: 'ignored' };
-  const stem = fileName.slice(0, -'.json'.length);
+  if (fileName.startsWith('.') || !fileName.endsWith(ending) || fileName.includes('\ufffd')) return { kind: 'ignored' };
+  const stem = fileName.slice(0, -ending.length);
+  const invalid = (what: string): RequestName => ({
+    kind: 'invalid',
+    reason: `the file name begins like p<priority>-<run-at>-<id>${ending} and breaks it: ${what}`,
+  });
   const match = /^p(\d+)-([^-]*)(?:-(.*))?$/s.exec(stem);
   if (!match) {
-    return { kind: 'request', priority: DEFAULT_PRIORITY, runAt: 'now', id: isId(stem) ? stem : undefined };
+    return { kind: 'request', priority: DEFAULT_PRIORITY, runAt: 'now', id: mayBe(stem) ? stem : undefined };
   }
   const [, digits = '', when = '', id] = match;
   const priority = Number(digits);
@@ -93,12 +102,8 @@ export function parseRequestName(fileName: string): RequestName {
       `run-at: expected now, a UTC time such as 20261122T101500Z, or epoch seconds (10 digits) or milliseconds (13), got ${quoted(when)}`,
     );
   }
-  if (id === undefined || !isId(id)) return invalid(`id: ${ID_RULE}; got ${id === undefined ? 'none' : quoted(id)}`);
+  if (id === undefined || !mayBe(id)) return invalid(`id: ${rule}; got ${id === undefined ? 'none' : quoted(id)}`);
   return { kind: 'request', priority, runAt, id };
-}
-
-function invalid(what: string): RequestName {
-  return { kind: 'invalid', reason: `the file name begins like p<priority>-<run-at>-<id>.json and breaks it: ${what}` };
 }
 
 // A file's name may hold anything but a slash, and at most 255 bytes of it.

@@ -84,8 +84,11 @@ export class Ledger {
     return this.#uncleared.has(name);
   }
 
-  /** Records that the job in the file `name` of this slot completed. From here on it is never run again. */
-  append(line: LedgerLine, name: string): void {
+  /**
+   * Records that the job in the file `name` of this slot completed. From here on it is never run again. Without a `name` the file stays: it has other jobs too,
+   * and goes with `clear`.
+   */
+  append(line: LedgerLine, name?: string): void {
     const { disk } = this.#spool;
     const file = this.#open(line.finishedAt.slice(0, 10));
     named(file, () => {
@@ -95,6 +98,11 @@ export class Ledger {
       file.size += disk.append(file.fd, `${JSON.stringify(line)}\n`);
       file.isTorn = false;
     });
+    if (name !== undefined) this.clear(name);
+  }
+
+  /** The file `name` of this slot has no job any more that is not recorded: it goes with the next commit. */
+  clear(name: string): void {
     this.#written.push(name);
     this.#uncleared.add(name);
     if (this.isFull) this.#endGathering?.();

@@ -46,6 +46,7 @@ async function startPool(t: TestContext, isClaimed?: (name: string) => boolean) 
       onLines: () => undefined,
       onExit: () => undefined,
       onRoom: () => undefined,
+      onTook: () => undefined,
       isClaimed: (slot, name) => (isClaimed ? isClaimed(name) : fs.existsSync(spool.claimed(slot, name))),
     },
   );

@@ -157,6 +157,7 @@ export class World {
       unread: new Set(),
       current: undefined,
       company: undefined,
+      chunk: undefined,
       places: new Places(() => undefined),
       keeping: 0,
       mustEndOffspring: false,
@@ -238,8 +239,8 @@ export class World {
     return {
       backlog,
       acceptor: new Acceptor(spool, allowlist, backlog, log),
-      canceller: new Canceller(spool, backlog, log),
-      rescuer: new Rescuer({ spool, own: OWN, allowlist, policy: POLICY, log, liveness }),
+      canceller: new Canceller(spool, backlog, log, { slot: () => OWN, lookAgain: () => undefined }),
+      rescuer: new Rescuer({ spool, own: OWN, allowlist, policy: POLICY, log, liveness, onReleased: () => undefined }),
     };
   }
 

@@ -301,7 +301,10 @@ test('a folder of another user in the place of a job is claimed by nobody and ca
   for (const { name } of [theirs, ours]) backlog.add(name, Date.now());
   for (const id of ['theirs', 'zours']) fs.writeFileSync(spool.cancelMarker(id), '');
   const lines: string[] = [];
-  const canceller = new Canceller(spool, backlog, new EventLog(spool, { onLines: (line) => lines.push(line) }));
+  const canceller = new Canceller(spool, backlog, new EventLog(spool, { onLines: (line) => lines.push(line) }), {
+    slot: () => 'own-1',
+    lookAgain: () => undefined,
+  });
   for (let look = 0; look < 3; look++) canceller.run();
   assert.deepEqual(whereabouts(spool, 'zours'), ['cancelled']);
   assert.equal(lines.filter((line) => line.includes('EACCES')).length, 1, 'said once');

@@ -6,6 +6,7 @@ import {
   average,
   batchFor,
   batchForShared,
+  chunkFor,
   deal,
   isStuck,
   isStuckShared,
@@ -34,6 +35,13 @@ test('the work in the hands of a runner of short jobs is about 10 ms, and never 
   assert.equal(batchFor(2), 5);
   assert.equal(batchFor(0.001), MAX_BATCH);
   assert.equal(batchFor(0), MAX_BATCH);
+});
+
+test('of a batch a runner takes one job while its pace is unknown, then about 10 ms of work', () => {
+  assert.equal(chunkFor(undefined), 1);
+  assert.equal(chunkFor(60_000), 1);
+  assert.equal(chunkFor(2), 5);
+  assert.equal(chunkFor(0.000_1), 256);
 });
 
 test('no job is dealt twice or dropped, none goes beyond a batch, and none waits while a runner is free', () => {
