@@ -1,4 +1,4 @@
-import { formatRunAt, isId, type JobName, jobFileName, parseDropped, parseRunAt, type RequestName } from './filename.ts';
+import { formatRunAt, isId, type JobName, parseDropped, parseRunAt, type RequestName } from './filename.ts';
 
 /**
  * The names of batches. A batch waits, and is claimed, as a file of many lines whose name says which of them it stands for:
@@ -64,5 +64,9 @@ export function parseMemberId(id: string): { id: string; line: number } | undefi
 
 /** The canonical name that a line of a batch has, or would have, as a file of its own. */
 export function memberName({ priority, runAt, id }: JobName, line: number): string {
-  return jobFileName({ priority, runAt, id: memberId(id, line) });
+  if (runAt !== last.runAt) last = { runAt, stamp: formatRunAt(runAt) };
+  return `p${priority}-${last.stamp}-${memberId(id, line)}.json`;
 }
+
+/** All jobs of a batch have one time: it is not written anew for each. */
+let last = { runAt: Number.NaN, stamp: '' };

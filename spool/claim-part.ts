@@ -34,8 +34,15 @@ export function claimPart(spool: Spool, slot: string, name: string, now: number,
   const part = parseBatchName(name);
   if (!part || !take(spool, slot, name)) return { kind: 'missing' };
   const read = texts.read(spool, spool.claimed(slot, name));
-  return read.kind === 'text' ? { kind: 'claimed', part, text: read } : read;
+  if (read.kind !== 'text') return read;
+  return hasLines(read, part) ? { kind: 'claimed', part, text: read } : { kind: 'spoilt', reason: tooShort(read, part) };
 }
+
+/** Whether a batch's text has all lines of a part. */
+export const hasLines = ({ lines }: BatchText, { to }: BatchName): boolean => lines.length >= to;
+
+const tooShort = ({ lines }: BatchText, { to }: BatchName): string =>
+  `its file was changed after it was accepted: expected ${to} lines, got ${lines.length}`;
 
 /** The text of the batch that was read last: its file is claimed in many parts, each of which is a link to it. */
 export class BatchTexts {

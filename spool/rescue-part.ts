@@ -1,7 +1,7 @@
 /** What a rescue does with a part of a batch: what is recorded is forgotten, what had not begun waits again, and what ran is the rescue's to settle. */
 import { type BatchName, memberId, memberName, parseBatchName } from './batch-name.ts';
 import type { Lines } from './batch-place.ts';
-import { claimedPart, type LineJob, lineJob, readBatch } from './claim-part.ts';
+import { claimedPart, hasLines, type LineJob, lineJob, readBatch } from './claim-part.ts';
 import type { Job } from './job.ts';
 import type { Leftover } from './ledger.ts';
 import { cut, giveBack } from './part.ts';
@@ -49,7 +49,7 @@ export function releasePart(
   const read = readBatch(spool, claimedPart(spool, slot, run));
   if (read.kind === 'unread') return { unread: read.reason };
   // What nobody can read waits again whole: who claims it rejects it so.
-  const begun = read.kind === 'text' ? lineJob(part, read, run.from) : undefined;
+  const begun = read.kind === 'text' && hasLines(read, run) ? lineJob(part, read, run.from) : undefined;
   const isBegun = begun !== undefined && (begun.spoilt !== undefined || hasBegun(begun.job, part.id));
   for (const other of others) release(spool, slot, other, other.from, onReleased);
   release(spool, slot, run, run.from + (isBegun ? 1 : 0), onReleased);

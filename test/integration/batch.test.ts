@@ -196,6 +196,43 @@ test('a job of a batch that takes long, and those before it, are recorded though
   await allOnce(spool, 'long', 152);
 });
 
+test('a batch whose file somebody changes while it waits is checked again: what is no request is rejected, and the rest runs', async (t) => {
+  const { spool } = await world(t);
+  fs.writeFileSync(spool.paused, '');
+  for (const id of ['edited', 'shorter', 'link'])
+    dropFile(spool, `p5-now-${id}.ndjson`, batchOf(Array.from({ length: 9 }, () => job('noop'))));
+  await waitFor(() => partsIn(spool.pending).length === 3, 'the batches to be accepted');
+  const file = (id: string) => path.join(spool.pending, partsIn(spool.pending).find((name) => name.includes(id)) as string);
+  const bad = [job('noop'), 'no', { class: 'Nobody' }, job('noop')].map(
+    (one) => `${typeof one === 'string' ? one : JSON.stringify(one)}\n`,
+  );
+  fs.writeFileSync(file('edited'), [...bad, ...Array.from({ length: 5 }, () => bad[0])].join(''));
+  fs.writeFileSync(file('shorter'), batchOf([job('noop')]));
+  const link = file('link');
+  fs.rmSync(link);
+  fs.symlinkSync('/etc/passwd', link);
+  fs.rmSync(spool.paused);
+  await allOnce(spool, 'edited', 9, [2, 3]);
+  await waitFor(() => fs.readdirSync(spool.rejected).length >= 6, 'what is bad to be rejected');
+  const reasons = fs.readdirSync(spool.rejected).filter((name) => name.endsWith('.reason.json'));
+  const said = (what: RegExp) =>
+    reasons.some((name) => what.test(JSON.parse(fs.readFileSync(path.join(spool.rejected, name), 'utf8')).reason));
+  assert.ok(said(/line 2 of its batch was changed after it was accepted: the body is not JSON/));
+  assert.ok(said(/Nobody/));
+  assert.ok(said(/expected 9 lines, got 1/));
+  assert.equal(
+    fs.readFileSync(
+      path.join(spool.rejected, reasons.find((name) => name.includes('edited.2'))?.replace('.reason.json', '') as string),
+      'utf8',
+    ),
+    'no\n',
+  );
+  assert.deepEqual(
+    completed(spool).filter((id) => id.startsWith('shorter')),
+    [],
+  );
+});
+
 test('a better job that comes while a batch runs does not wait for the rest of it', async (t) => {
   const { spool, note } = await world(t, { env: { JOBSPOOL_RUNNERS: '1' } });
   const goOn = `${note}-go-on`;
