@@ -288,7 +288,11 @@ export class Dispatcher {
     // Who stood still for the stale time is not the one who accepts any more, and must find that out first.
     if (how === 'scan' || performance.now() - this.#lookedAfterAt > this.#config.staleMs) this.#lookAfterSlots();
     // Of jobs that others moved, only the folders tell: who accepts must know every id that is live.
-    if (how === 'scan' || !this.#isLeader || this.#hasPeers) await this.#readWaiting(how === 'scan');
+    if (how === 'scan' || !this.#isLeader || this.#hasPeers) {
+      await this.#readWaiting(how === 'scan');
+      // Who has paused meanwhile, and then dropped a job, expects that it waits.
+      this.#checkObstacle(false);
+    }
     if (this.#isLeader) {
       if (this.#obstacle !== 'disk-low' && this.#obstacle !== 'disk-full')
         await this.#acceptor.accept(() => {
