@@ -52,9 +52,9 @@ export function endCapture(spool: Spool, log: JobLog, outputFile: string, output
 export function takeOutput(spool: Spool, outputFile: string, outputFd: number): Buffer {
   try {
     const { disk } = spool;
+    if (disk.sizeOf(outputFd) === 0) return NOTHING;
     capFile(spool, outputFile);
     const size = disk.sizeOf(outputFd);
-    if (size === 0) return NOTHING;
     const bytes = disk.readBytes(outputFile, 0, size);
     disk.truncate(outputFd, 0);
     return bytes;

@@ -20,11 +20,11 @@ export type Settlement = {
   jobs?: number;
 };
 
-/** From a runner. */
+/** From a runner. `lines`: of its log, as NDJSON. */
 export type FromRunner =
   | { kind: 'ready'; slot: string }
-  /** `running`: the job that it is busy with now. `busyMs`: how long the attempts in it took together. */
-  | { kind: 'report'; settled: Settlement[]; running?: string; busyMs: number; lines: string[] }
+  /** `running`: the job that it is busy with now, or one of those that share it. `busyMs`: how long the attempts in it took together. */
+  | { kind: 'report'; settled: Settlement[]; running?: string; busyMs: number; lines: string }
   /** Of the part `name` it has `own` in hand, a part or a single job of it; `rest` waits again. */
   | { kind: 'took'; name: string; own?: string; rest?: string }
   /** It takes no more proposals and exits when it is done. */

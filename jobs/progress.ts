@@ -16,16 +16,21 @@ const percentOf = (percent: number): number => Math.round(Math.min(100, Math.max
 /** Writes a job's progress to its slot's file, at most four times a second and the last value always within that time. */
 export function progressWriter(spool: Spool, slot: string): ProgressWriter {
   let latest = 0;
-  const file = throttledFile(spool, spool.progress(slot), () => `${latest}\n`);
+  // Most jobs never say how far they are.
+  let file: ReturnType<typeof throttledFile> | undefined;
+  const open = () => {
+    file ??= throttledFile(spool, spool.progress(slot), () => `${latest}\n`);
+    return file;
+  };
   return {
     report(percent) {
       if (!Number.isFinite(percent)) return;
       latest = percentOf(percent);
-      file.change();
+      open().change();
     },
     clear(byOthers) {
-      if (byOthers || file.isWritten) file.remove();
-      else file.forget();
+      if (byOthers || file?.isWritten) open().remove();
+      else file?.forget();
     },
   };
 }

@@ -3,15 +3,17 @@ import { cancelClaimed } from '../spool/cancel.ts';
 import { claim, putBack } from '../spool/claim.ts';
 import { decide, type Move } from '../spool/decide.ts';
 import { mayPass } from '../spool/errors.ts';
+import { iso } from '../spool/iso.ts';
 import { type AttemptSpan, attemptNumber, type End, type Job, jobOf } from '../spool/job.ts';
 import { type Ledger, ledgerLine } from '../spool/ledger.ts';
-import { clearCancel, isCancelRequested } from '../spool/marker.ts';
+import { clearCancel } from '../spool/marker.ts';
 import { platform } from '../spool/platform.ts';
 import type { Policy } from '../spool/policy.ts';
 import { clearAway } from '../spool/reject.ts';
 import { finishMoves, settle } from '../spool/settle.ts';
 import type { Spool } from '../spool/spool.ts';
 import { type Board, sharedClock } from './board.ts';
+import type { CancelRequests } from './cancel-requests.ts';
 import { jobLogger } from './capture.ts';
 import type { Chunk } from './chunk.ts';
 import { type Company, type Desk, ownDesk, sharedDesk } from './desk.ts';
@@ -35,6 +37,7 @@ export type Bench = {
   ledger: Ledger;
   board: Board;
   log: EventLog;
+  cancelRequests: CancelRequests;
   /** Descriptor of the process's own output file. */
   outputFd: number;
   /** Attempts that this process has run. */
@@ -84,7 +87,7 @@ async function runClaimed(bench: Bench, name: string, place: Place | undefined):
   if (claimed.kind === 'spoilt') return rejectSpoilt(bench, name, claimed.reason);
   if (claimed.kind === 'unread') return putBackUnread(bench, name, claimed.reason);
   const { job, writtenAt } = claimed;
-  return runHeld(bench, job, writtenAt, place, isCancelRequested(bench.spool, job.id));
+  return runHeld(bench, job, writtenAt, place, bench.cancelRequests.has(job.id));
 }
 
 /** Runs a job that is in the slot. */
@@ -114,9 +117,9 @@ export async function runHeld(
 }
 
 // A disk that cannot be written on just now is no reason to end: the job waits where it is, and is proposed again.
-async function claimSafely({ spool, slot }: Bench, name: string): Promise<ReturnType<typeof claim>> {
+async function claimSafely({ spool, slot, ledger }: Bench, name: string): Promise<ReturnType<typeof claim>> {
   try {
-    return claim(spool, slot, name, Date.now());
+    return claim(spool, slot, name, Date.now(), ledger.isUncleared(name));
   } catch (error) {
     if (!mayPass(error)) throw error;
     await new Promise((resolve) => setTimeout(resolve, 1_000));
@@ -154,6 +157,7 @@ async function runPermitted(bench: Bench, job: Job, permitted: Permitted, writte
   });
   const attempt: RunningAttempt = {
     id: job.id,
+    name: job.name,
     place: desk.place,
     log: jobLog,
     stop: (reason) => stopping.abort(stopError(reason)),
@@ -223,7 +227,10 @@ async function settleAndLog(bench: Bench, job: Job, end: End, span: AttemptSpan,
       ? await complete(bench, job, { move, span, writtenAt })
       : await moveOn(bench, job, { end, move, span, writtenAt });
   if (!settlement) return discard(bench, job, move);
-  logMove(bench.log, job, end, move, span);
+  const log = () => logMove(bench.log, job, end, move, span);
+  // The next job's first line takes it along; until then the ledger knows.
+  if (move.to === 'completed') bench.log.holding(log);
+  else log();
   return settlement;
 }
 
@@ -231,14 +238,15 @@ type Ended<M extends Move> = { move: M; span: AttemptSpan; writtenAt: number };
 
 function complete(bench: Bench, job: Job, { move, span, writtenAt }: Ended<Move & { to: 'completed' }>): Promise<Settlement | undefined> {
   const { spool, slot, ledger } = bench;
-  const line = ledgerLine(job, span, new Date(writtenAt).toISOString(), move.result);
-  return recorded(bench, job, move, () => {
-    // Not ours any more: another host took this one for dead, and the outcome is not ours to record.
-    const { chunk } = bench;
-    if (chunk ? !chunk.isOurs() : !spool.disk.exists(spool.claimed(slot, job.name))) return undefined;
+  const line = ledgerLine(job, span, iso(writtenAt), move.result);
+  const { chunk } = bench;
+  const record = () => {
     ledger.append(line, chunk ? undefined : job.name);
     return { name: job.name, to: move.to };
-  });
+  };
+  // Another host may have taken this one for dead: then the outcome is not ours to record.
+  const isOurs = () => (chunk ? chunk.isOurs() : spool.disk.exists(spool.claimed(slot, job.name)));
+  return recorded<Settlement | undefined>(bench, job, move, record, isOurs);
 }
 
 type Moving = Exclude<Move, { to: 'completed' }>;
@@ -262,15 +270,22 @@ const finishedName = ({ spool, slot }: Bench, { id }: Job, move: Move): string |
   finishMoves(spool, slot, id).find(({ folder }) => folder === move.to)?.name;
 
 // The handler is done and must not run again for want of room: the outcome is kept here until the disk takes it.
-export async function recorded<T>(bench: Bench, job: Job, { to }: Pick<Move, 'to'>, record: (isAgain: boolean) => T): Promise<T> {
+export async function recorded<T>(
+  bench: Bench,
+  job: Job,
+  { to }: Pick<Move, 'to'>,
+  record: (isAgain: boolean) => T,
+  isOurs?: () => boolean,
+): Promise<T> {
   let waits = false;
   try {
-    return await keepTrying(bench.spool, record, (why) => {
+    const whenItWaits = (why: string) => {
       waits = true;
       bench.keeping += 1;
       const what = `record ${job.id} as ${to}: ${why}; the runner keeps the outcome, and takes no other job, until it can be written`;
       bench.log.error(what, jobFields(job));
-    });
+    };
+    return await keepTrying(bench.spool, record, whenItWaits, isOurs);
   } finally {
     if (waits) bench.keeping -= 1;
   }

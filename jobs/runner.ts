@@ -8,6 +8,7 @@ import { Ledger } from '../spool/ledger.ts';
 import { platform } from '../spool/platform.ts';
 import { spoolAt } from '../spool/spool.ts';
 import { Board } from './board.ts';
+import { CancelRequests } from './cancel-requests.ts';
 import { capturePrints } from './capture.ts';
 import { answerCulprit } from './culprit.ts';
 import { offspringOf } from './desk.ts';
@@ -26,21 +27,23 @@ const MAX_JOBS = 1_000;
 const MIN_AGE_MS = 60_000 * (1 + Math.random() / 2);
 const MAX_MEMORY_BYTES = 512 * 1_048_576;
 /** Reports to the dispatcher are grouped, up to so many settled jobs or so long. */
-const REPORT_EVERY = 16;
+const REPORT_EVERY = 32;
 const REPORT_AFTER_MS = 10;
-/** Jobs that share the process hardly leave it idle: whether it is spent is asked once in so many. */
-const SPENT_EVERY = 64;
+/** How much memory it takes is asked not more often than this. */
+const WEIGHED_EVERY_MS = 100;
+/** Of as many as run at once in a shared runner. */
+const ENOUGH_IN_HAND = 1 / 4;
 
 const settings = JSON.parse(process.env.JOBSPOOL_RUNNER ?? '{}') as RunnerSettings;
 // Handlers and their children have no business with it.
 delete process.env.JOBSPOOL_RUNNER;
 
 const spool = spoolAt(settings.dir, { durability: settings.durability });
+let lines = '';
 const queue: { name: string; lines: number }[] = [];
 const texts = new BatchTexts();
 /** Jobs of a chunk that completed since the last report. */
 let completed = 0;
-let lines: string[] = [];
 let settled: Settlement[] = [];
 let busyMs = 0;
 let retiring: string | undefined;
@@ -49,6 +52,7 @@ let running: string | undefined;
 let reportedAt = 0;
 let working = false;
 let isLeaving = false;
+let weighedAt = Number.NEGATIVE_INFINITY;
 /** What of a chunk has not begun is to be given back. */
 let isTakenBack = false;
 let reportingSoon: NodeJS.Immediate | undefined;
@@ -77,7 +81,8 @@ const bench: Bench = {
   allowlist,
   ledger: new Ledger(spool, slot),
   board,
-  log: new EventLog(spool, { level: settings.logLevel, onLine: noteLine }),
+  log: new EventLog(spool, { level: settings.logLevel, onLines: noteLines }),
+  cancelRequests: new CancelRequests(spool),
   outputFd: spool.disk.openAppend(output),
   attempts: 0,
   unread: new Set(),
@@ -189,7 +194,7 @@ async function note({ retire: reason, ...settlement }: RanAttempt, tookMs: numbe
 async function noteWhenEnded({ ended }: BegunAttempt, began: number): Promise<void> {
   try {
     await note(await ended, performance.now() - began);
-    if (bench.attempts % SPENT_EVERY === 0 && isSpent()) retire('recycled');
+    if (isSpent()) retire('recycled');
     await work();
   } catch (error) {
     giveUp('an attempt could not be recorded', error);
@@ -219,7 +224,11 @@ function breakWith(error: unknown): void {
 }
 
 function isSpent(): boolean {
-  return (bench.attempts >= MAX_JOBS && performance.now() >= MIN_AGE_MS) || process.memoryUsage.rss() > MAX_MEMORY_BYTES;
+  const now = performance.now();
+  if (bench.attempts >= MAX_JOBS && now >= MIN_AGE_MS) return true;
+  if (now - weighedAt < WEIGHED_EVERY_MS) return false;
+  weighedAt = now;
+  return process.memoryUsage.rss() > MAX_MEMORY_BYTES;
 }
 
 /** Takes no more proposals; the process ends with what it runs. */
@@ -255,26 +264,34 @@ function giveUp(reason: string, error?: unknown): void {
 }
 
 function report({ anyway = false } = {}): void {
+  bench.log.flush();
   clearTimeout(reporting);
   reporting = undefined;
   reportedAt = performance.now();
-  if (settled.length === 0 && lines.length === 0 && !anyway) return;
-  say({ kind: 'report', settled, busyMs, lines, ...(running === undefined ? {} : { running }) });
+  if (settled.length === 0 && lines === '' && !anyway) return;
+  const busyWith = running ?? bench.company?.attempts.values().next().value?.name;
+  say({ kind: 'report', settled, busyMs, lines, ...(busyWith === undefined ? {} : { running: busyWith }) });
   settled = [];
   busyMs = 0;
-  lines = [];
+  lines = '';
 }
 
-// Jobs that share the process often end together: one report of all that end in this turn of the event loop.
+// Jobs that share the process often end together: one report of all that end in this turn of the event loop. While enough others are in
+// hand to take their places, the report waits for more of them.
 function reportSoon(): void {
+  const inHand = queue.length / (bench.company?.concurrency ?? 1);
+  if (inHand >= ENOUGH_IN_HAND && settled.length < REPORT_EVERY) {
+    reporting ??= setTimeout(report, REPORT_AFTER_MS);
+    return;
+  }
   reportingSoon ??= setImmediate(() => {
     reportingSoon = undefined;
     report();
   });
 }
 
-function noteLine(line: string): void {
-  lines.push(line);
+function noteLines(added: string): void {
+  lines += added;
   // After a pause at once: the job that begins now may block the event loop, and no timer would fire.
   if (performance.now() - reportedAt >= REPORT_AFTER_MS) return report();
   reporting ??= setTimeout(report, REPORT_AFTER_MS);

@@ -54,6 +54,11 @@ const blockingError = (): ErrorRecord => ({
 
 /** The log of a process that dies before it could send its lines: its dispatcher finds them in the slot. */
 export function lastLog(spool: Spool, settings: RunnerSettings, slot: string): EventLog {
-  const lines = spool.disk.openAppend(spool.lines(slot));
-  return new EventLog(spool, { level: settings.logLevel, onLine: (line) => spool.disk.append(lines, line) });
+  let fd: number | undefined;
+  const onLines = (lines: string) => {
+    // Not before the first line: the attempt is settled by then, whether or not the lines can be kept.
+    fd ??= spool.disk.openAppend(spool.lines(slot));
+    spool.disk.append(fd, lines);
+  };
+  return new EventLog(spool, { level: settings.logLevel, onLines });
 }

@@ -55,9 +55,8 @@ export class CompanyWatch {
     if (this.#isKilling) return;
     const running = this.#watched.filter(({ board }) => board.isRunning);
     if (running.length === 0) return;
-    // One look into a folder that is nearly always empty, not one at each job's marker.
-    const asked = new Set(this.#options.spool.disk.names(this.#options.spool.cancel));
-    for (const watched of running) this.#look(watched, asked);
+    const mayBeAsked = this.#cancelMarkers();
+    for (const watched of running) this.#look(watched, mayBeAsked);
     const longest = Math.max(...running.map((watched) => this.#overdueMs(watched)));
     // First no new neighbours; and those that are there may end meanwhile.
     if (longest >= 0) this.#retire();
@@ -65,14 +64,26 @@ export class CompanyWatch {
     if (longest >= this.#options.settings.killGraceMs) void this.#kill();
   }
 
-  #look(watched: Watched, asked: ReadonlySet<string>): void {
+  // One look into a folder that is nearly always empty, not one at each job's marker; where it cannot be read just now (a job uses up all
+  // descriptors), each marker is looked for.
+  #cancelMarkers(): (id: string) => boolean {
+    const { spool } = this.#options;
+    try {
+      const asked = new Set(spool.disk.names(spool.cancel));
+      return (id) => asked.has(id);
+    } catch {
+      return () => true;
+    }
+  }
+
+  #look(watched: Watched, mayBeAsked: (id: string) => boolean): void {
     const { place, board } = watched;
     const { sequence } = board;
     if (watched.stop?.sequence === sequence) return;
     const { name, startedClock, policy } = board.read();
     const id = idOf(name);
     const isLate = sharedClock() - startedClock >= policy.timeoutMs;
-    const reason = asked.has(id) && isCancelRequested(this.#options.spool, id) ? 'cancelled' : isLate ? 'timed-out' : undefined;
+    const reason = mayBeAsked(id) && isCancelRequested(this.#options.spool, id) ? 'cancelled' : isLate ? 'timed-out' : undefined;
     // What was read may be of two attempts, if one ended meanwhile.
     watched.stop = undefined;
     if (!reason || board.sequence !== sequence) return;

@@ -5,6 +5,8 @@ import type { JobLog } from './job-log.ts';
 /** An attempt that runs in this process: tell it to stop, or that an error broke it. */
 export type RunningAttempt = {
   readonly id: string;
+  /** The name of its job's file. */
+  readonly name: string;
   /** The number of its place; 0 where it has the runner to itself. */
   readonly place: number;
   readonly log: JobLog;

@@ -72,6 +72,7 @@ export class Acceptor {
     let [count, began] = [0, performance.now()];
     for (const name of names) {
       if (count === CHUNK || (count > 0 && performance.now() - began > CHUNK_MS)) {
+        this.#log.flush();
         await yieldToOthers();
         // After the others' turn: one of them may have told this dispatcher to stop, and then another accepts.
         if (!onChunk()) return false;
@@ -80,6 +81,8 @@ export class Acceptor {
       accept(name);
       count += 1;
     }
+    // Before any of them is proposed: what runs has been accepted, in the log too.
+    this.#log.flush();
     return true;
   }
 
@@ -123,7 +126,7 @@ export class Acceptor {
       this.#backlog.add(job.name, now);
       const runAt = job.runAt > now ? { runAt: new Date(job.runAt).toISOString() } : {};
       const words = 'runAt' in runAt ? `accepted, to run at ${runAt.runAt}` : 'accepted';
-      this.#log.event('accepted', { ...jobFields(job), priority: job.priority, ...runAt, file: from }, words);
+      this.#log.holding(() => this.#log.event('accepted', { ...jobFields(job), priority: job.priority, ...runAt, file: from }, words));
     } else if (accepted.kind === 'rejected') {
       const { name, id, reason, request } = accepted;
       this.#log.event('rejected', { id, class: request?.class, method: request?.method, file: name, reason }, `rejected: ${reason}`);

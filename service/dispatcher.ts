@@ -35,8 +35,8 @@ export type DispatcherOptions = {
   spool: Spool;
   config: Config;
   allowlist: Allowlist;
-  /** Gets every log line, this process's and its runners', as NDJSON with a newline. */
-  onLine(line: string): void;
+  /** Gets every log line, this process's and its runners', as NDJSON: one or several, each with its newline. */
+  onLines(lines: string): void;
 };
 
 /** Why nothing new is claimed, if nothing is. `unusable`: the spool's folders are gone or cannot be written to. */
@@ -44,6 +44,9 @@ export type Obstacle = 'paused' | 'disk-low' | 'disk-full' | 'unusable' | 'stopp
 
 /** The longest a timer may sleep; a clock that is set meanwhile is noticed at the next scan anyway. */
 const MAX_SLEEP_MS = 60_000;
+
+/** A busy service looks hundreds of times a second, and a folder that may not be written to says so itself: each is asked about a few times. */
+const ASK_ACCESS_MS = 250;
 
 export class Dispatcher {
   readonly log: EventLog;
@@ -67,6 +70,8 @@ export class Dispatcher {
   #isLeader = false;
   #hasPeers = false;
   #obstacle: Obstacle | undefined;
+  #unusable: string | undefined;
+  #askAccessAt = Number.NEGATIVE_INFINITY;
   /** What was in the way of the last look. */
   #trouble: string | undefined;
   #looking: Promise<void> | undefined;
@@ -80,14 +85,14 @@ export class Dispatcher {
   #isLost = false;
 
   constructor(options: DispatcherOptions) {
-    const { spool, config, allowlist, onLine } = options;
+    const { spool, config, allowlist, onLines } = options;
     this.#options = options;
     this.lost = new Promise((resolve) => {
       this.#noteLost = resolve;
     });
     this.#spool = spool;
     this.#config = config;
-    this.log = new EventLog(spool, { level: config.logLevel, onLine });
+    this.log = new EventLog(spool, { level: config.logLevel, onLines });
     this.#liveness = new Liveness(spool, config.staleMs);
     this.#acceptor = new Acceptor(spool, allowlist, this.#backlog, this.log);
     this.#scan = new WaitingScan(spool, config.scanMs);
@@ -224,7 +229,7 @@ export class Dispatcher {
   }
 
   #makePool(dispatcher: string): RunnerPool {
-    const { spool, config, allowlist, onLine } = this.#options;
+    const { spool, config, allowlist, onLines } = this.#options;
     const settings: Omit<RunnerSettings, 'output'> = {
       dir: spool.root,
       durability: config.durability,
@@ -239,12 +244,10 @@ export class Dispatcher {
       onSettled: (settlement) => this.#noteSettled(settlement),
       onTook: (name, own, rest) => this.#noteTook(name, own, rest),
       onReturned: (names) => this.#noteReturned(names),
-      onLines: (lines) => {
-        for (const line of lines) onLine(line);
-      },
+      onLines,
       onExit: (slot, exit) => this.#noteExit(slot, exit),
       onRoom: () => this.#propose(),
-      isUnclaimed: (name) => this.#stillWaits(name),
+      isClaimed: (slot, name) => this.#spool.disk.exists(this.#spool.claimed(slot, name)),
     });
   }
 
@@ -279,7 +282,7 @@ export class Dispatcher {
 
   async #lookOnce(how: 'look' | 'scan'): Promise<void> {
     if (how === 'scan') this.#doorbell?.check();
-    this.#checkObstacle();
+    this.#checkObstacle(how === 'scan');
     if (this.#obstacle === 'unusable') return;
     this.#backlog.forgetGone();
     // Who stood still for the stale time is not the one who accepts any more, and must find that out first.
@@ -292,6 +295,8 @@ export class Dispatcher {
           this.#propose();
           return !this.#stopping;
         });
+      // A runner looks for the marker of what it claims: the canceller must not keep all others waiting.
+      this.#propose();
       this.#canceller.run();
     }
     this.#propose();
@@ -328,9 +333,9 @@ export class Dispatcher {
     });
   }
 
-  #checkObstacle(): void {
+  #checkObstacle(isScan: boolean): void {
     const before = this.#obstacle;
-    const { kind, text } = this.#findObstacle();
+    const { kind, text } = this.#findObstacle(isScan);
     this.#obstacle = kind;
     if (kind === before) return;
     if (kind) this.#pool.takeBackAll();
@@ -341,9 +346,13 @@ export class Dispatcher {
     if (kind === undefined || kind === 'paused') this.#pool.startNow();
   }
 
-  #findObstacle(): { kind: Obstacle | undefined; text?: string } {
-    const unusable = whyUnusable(this.#spool);
-    if (unusable !== undefined) return { kind: 'unusable', text: unusable };
+  #findObstacle(isScan: boolean): { kind: Obstacle | undefined; text?: string } {
+    const clock = performance.now();
+    if (isScan || clock >= this.#askAccessAt) {
+      this.#unusable = whyUnusable(this.#spool);
+      this.#askAccessAt = clock + ASK_ACCESS_MS;
+    }
+    if (this.#unusable !== undefined) return { kind: 'unusable', text: this.#unusable };
     const shortage = shortageOf(this.#spool.disk.room(this.#spool.root), this.#config.minFreeBytes);
     return shortage ?? { kind: isPaused(this.#spool) ? 'paused' : undefined };
   }
@@ -365,7 +374,7 @@ export class Dispatcher {
   #dueJobs(methods: SharedMethods): DueJobs {
     return {
       // A name that is gone would find no room for ever where nothing passes it.
-      take: () => this.#backlog.take(1, (name) => this.#stillWaits(name))[0],
+      take: () => this.#backlog.take(1, (name) => methods.isThere(name))[0],
       putBack: (name) => this.#backlog.add(name, Date.now()),
       sharingOf: (name) => methods.sharingOf(name),
     };
@@ -419,7 +428,7 @@ export class Dispatcher {
   #passOnLines(slot: string): void {
     try {
       const text = this.#spool.disk.readBytes(this.#spool.lines(slot), 0, 1_048_576).toString('utf8');
-      for (const line of text.split('\n')) if (line !== '') this.#options.onLine(`${line}\n`);
+      if (text !== '') this.#options.onLines(text.endsWith('\n') ? text : `${text}\n`);
     } catch (error) {
       this.log.warn(`read the last lines of the runner ${slot}: ${messageOf(error)}`, { err: error });
     }

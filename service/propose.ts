@@ -84,6 +84,17 @@ export function batchForShared(concurrency: number, averageMs: number | undefine
   return concurrency + Math.min(concurrency, Math.floor((concurrency * AHEAD_MS) / Math.max(AHEAD_MS, averageMs)));
 }
 
+/** For how many more jobs such a runner has room: none until half of what waits in its hand has begun, for each proposal is a message. */
+export function roomShared(concurrency: number, averageMs: number | undefined, proposed: number): number {
+  const batch = batchForShared(concurrency, averageMs);
+  return proposed > (concurrency + batch) / 2 ? 0 : batch - proposed;
+}
+
+/** Whether a runner of shared jobs is stuck: all of them may be in the midst of their time, so it must have reported nothing for longer than one takes. */
+export function isStuckShared({ proposed, lastReport, averageMs }: RunnerView, concurrency: number, clock: number): boolean {
+  return proposed > concurrency && clock - lastReport > 2 * AHEAD_MS + averageMs;
+}
+
 /** A runner as it is proposed to where some methods are shared. `sharing`: the method whose jobs it runs, `room`: for how many more. */
 export type Seat = { slot: string; isFree: boolean; share: number; sharing?: string | undefined; room: number };
 

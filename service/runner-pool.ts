@@ -4,7 +4,19 @@ import type { FromRunner, RunnerSettings, Settlement } from '../jobs/messages.ts
 import { isPartName } from '../spool/batch-name.ts';
 import { messageOf } from '../spool/errors.ts';
 import type { Spool } from '../spool/spool.ts';
-import { AHEAD_MS, batchForShared, chunkFor, deal, isStuck, paceOf, type RunnerView, type Seat, seatFor, shares } from './propose.ts';
+import {
+  AHEAD_MS,
+  chunkFor,
+  deal,
+  isStuck,
+  isStuckShared,
+  paceOf,
+  type RunnerView,
+  roomShared,
+  type Seat,
+  seatFor,
+  shares,
+} from './propose.ts';
 import { type RunnerExit, RunnerProcess } from './runner-process.ts';
 
 export type PoolEvents = {
@@ -15,13 +27,13 @@ export type PoolEvents = {
   /** Proposed jobs that were not begun wait again. */
   onReturned(names: string[]): void;
   /** Log lines of a runner, as NDJSON. */
-  onLines(lines: string[]): void;
+  onLines(lines: string): void;
   /** A runner ended; what it left must be rescued if it had a slot. */
   onExit(slot: string | undefined, exit: RunnerExit): void;
   /** A runner is ready or has room. */
   onRoom(): void;
-  /** Whether nobody has claimed a proposed job. */
-  isUnclaimed(name: string): boolean;
+  /** Whether the runner of this slot has claimed a proposed job. */
+  isClaimed(slot: string, name: string): boolean;
 };
 
 /** The due jobs as the pool reaches for them: `take` gives the best, `putBack` is for the one that found no room. */
@@ -31,7 +43,7 @@ type Member = {
   process: RunnerProcess;
   slot: string | undefined;
   proposed: Set<string>;
-  /** The job that it is busy with, as its last report says. */
+  /** The job that it is busy with, or one of those that share it, as its last report says. */
   running: string | undefined;
   averageMs: number | undefined;
   lastReport: number;
@@ -208,7 +220,7 @@ export class RunnerPool {
     const now = performance.now();
     for (const member of this.#serving()) {
       if (member.proposed.size === 0 || now - member.lastReport < DEAF_MS) continue;
-      const names = [...member.proposed].filter(this.#events.isUnclaimed);
+      const names = this.#unclaimed(member);
       // Of a runner that several jobs share, some may have begun before it stood still.
       if (names.length === 0 || (!member.sharing && names.length < member.proposed.size)) continue;
       member.deaf = true;
@@ -287,7 +299,7 @@ export class RunnerPool {
         return this.#noteTook(member, message);
       case 'report':
         this.#noteReport(member, message);
-        this.#events.onLines(message.lines);
+        if (message.lines !== '') this.#events.onLines(message.lines);
         for (const settlement of message.settled) this.#events.onSettled(settlement);
         return this.#events.onRoom();
     }
@@ -295,12 +307,13 @@ export class RunnerPool {
 
   #noteReport(member: Member, { settled, running, busyMs }: FromRunner & { kind: 'report' }): void {
     member.running = running;
-    if (settled.length === 0) return;
-    member.lastReport = performance.now();
-    member.averageMs = paceOf(member.averageMs, busyMs, settled);
-    for (const { name } of settled) {
-      member.proposed.delete(name);
-      if (member.part === name) letGo(member);
+    if (settled.length > 0) {
+      member.lastReport = performance.now();
+      member.averageMs = paceOf(member.averageMs, busyMs, settled);
+      for (const { name } of settled) {
+        member.proposed.delete(name);
+        if (member.part === name) letGo(member);
+      }
     }
     forgetSharing(member);
   }
@@ -319,15 +332,16 @@ export class RunnerPool {
   #unstick(): void {
     const now = performance.now();
     for (const member of this.#serving()) {
-      const { proposed, lastReport } = view(member);
-      if (isStuck({ proposed: proposed - (member.sharing?.concurrency ?? 1) + 1, lastReport }, now)) this.#takeBack(member);
+      const seen = view(member);
+      const { sharing } = member;
+      if (sharing ? isStuckShared(seen, sharing.concurrency, now) : isStuck(seen, now)) this.#takeBack(member);
     }
   }
 
   // All but the job that it is busy with: the one it named last or, before it could say so, the first that it was proposed.
   #takeBack(member: Member): void {
     if (member.sharing) {
-      const unclaimed = [...member.proposed].filter(this.#events.isUnclaimed);
+      const unclaimed = this.#unclaimed(member);
       return unclaimed.length > 0 ? this.#return(member, unclaimed) : undefined;
     }
     const busyWith = member.running ?? member.proposed.values().next().value;
@@ -337,12 +351,17 @@ export class RunnerPool {
     else if (member.part !== undefined) member.process.send({ kind: 'take-back' });
   }
 
+  // Not what still waits: it drops all that it has not claimed, also what somebody else has meanwhile, and reports on none of it.
+  #unclaimed({ slot, proposed }: Member): string[] {
+    return [...proposed].filter((name) => !this.#events.isClaimed(slot as string, name));
+  }
+
   #return(member: Member, names: string[]): void {
     for (const name of names) member.proposed.delete(name);
     if (member.part !== undefined && names.includes(member.part)) letGo(member);
     // What it runs now is not over: the average of its reports says nothing of it.
     member.averageMs = undefined;
-    forgetSharing(member);
+    // Its answer tells whether one of them had begun all the same: until then it is as it was.
     member.process.send({ kind: 'take-back' });
     this.#events.onReturned(names);
   }
@@ -391,9 +410,9 @@ function hasTaken(member: Member): void {
 
 const isFree = ({ proposed, running }: Member): boolean => proposed.size === 0 && running === undefined;
 
-// Another method's jobs take another time.
+// Another method's jobs take another time. A job that was taken back and had begun all the same still shares the runner.
 function forgetSharing(member: Member): void {
-  if (!member.sharing || member.proposed.size > 0) return;
+  if (!member.sharing || member.proposed.size > 0 || member.running !== undefined) return;
   member.sharing = undefined;
   member.averageMs = undefined;
 }
@@ -402,7 +421,7 @@ function seatOf(member: Member, dealt: ReadonlyMap<string, number>): Seat {
   const { sharing, proposed, averageMs } = member;
   const slot = member.slot as string;
   if (!sharing) return { slot, isFree: isFree(member), share: dealt.get(slot) ?? 0, room: 0 };
-  const room = Math.max(0, batchForShared(sharing.concurrency, averageMs) - proposed.size);
+  const room = roomShared(sharing.concurrency, averageMs, proposed.size);
   return { slot, isFree: false, share: 0, sharing: sharing.key, room };
 }
 

@@ -88,12 +88,12 @@ export class Intake {
     // As it was when it could not be read as a request: thousands of such files are not read again at every look.
     if (this.#isSettling(look)) return { kind: 'unfinished' };
     if (facts.size > MAX_BODY_BYTES && facts.isFile && !takesLarge) return { kind: 'large' };
-    return this.#acceptFile(look);
+    return this.#acceptFile(look, facts.isFile);
   }
 
-  #acceptFile(look: Look): Accepted {
+  #acceptFile(look: Look, isFile: boolean): Accepted {
     const isBatch = isBatchFile(look.name);
-    const file = this.#spool.disk.inspect(`${this.#spool.incoming}/${look.name}`, isBatch ? MAX_BATCH_BYTES : MAX_FILE_BYTES);
+    const file = this.#spool.disk.inspect(`${this.#spool.incoming}/${look.name}`, isBatch ? MAX_BATCH_BYTES : MAX_FILE_BYTES, isFile);
     switch (file.kind) {
       case 'missing':
         return { kind: 'none' };

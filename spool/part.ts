@@ -92,7 +92,8 @@ export function singleOut(spool: Spool, slot: string, job: Job, writtenAt: numbe
   return true;
 }
 
-function textOf({ request, runAt }: Job, writtenAt: number): string {
+/** What a line's own file says: when it was accepted is no longer the file's time. */
+export function textOf({ request, runAt }: Job, writtenAt: number): string {
   const times = { acceptedAt: new Date(writtenAt).toISOString(), runAt: new Date(runAt).toISOString() };
   return `${JSON.stringify({ ...times, ...request })}\n`;
 }

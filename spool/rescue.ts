@@ -67,8 +67,8 @@ export function settleTaken(spool: Spool, own: string, dead: string, options: Re
   const rescued = left
     .filter((leftover) => !recorded.has(leftover))
     .flatMap((leftover) => settleLeftover(spool, dead, own, leftover, options));
-  // Who only moved things about (a dispatcher) ran none of them.
-  const hasBegun = (job: Job, batch: string) => kind !== 'dispatcher' && options.endOf(job, batch).kind !== 'released';
+  // Who only moved things about ran none of them.
+  const hasBegun = (job: Job, batch: string) => kind !== 'dispatcher' && kind !== 'tool' && options.endOf(job, batch).kind !== 'released';
   const settlePart = (part: LeftPart): Rescued[] => {
     const begun = releasePart(spool, own, part, recorded, { hasBegun, onReleased: (name) => options.onReleased?.(name) });
     if (begun && 'unread' in begun) unread.push(begun.unread);

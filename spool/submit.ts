@@ -4,7 +4,8 @@ import { type Duration, parseDuration } from './duration.ts';
 import { atBest, isFull, messageOf, SpoolError } from './errors.ts';
 import { DEFAULT_PRIORITY, formatRunAt, ID_RULE, isId, MAX_PRIORITY, MAX_RUN_AT, MIN_RUN_AT } from './filename.ts';
 import { checkRequest, MAX_BODY_BYTES, type RequestPolicy } from './request.ts';
-import { type Spool, syncNames, temporaryFile } from './spool.ts';
+import { SharedSync } from './shared-sync.ts';
+import { type Spool, temporaryFile } from './spool.ts';
 
 /** When and how a job is to run; what is left out falls back to the method's policy, then the service's. */
 export type SubmitOptions = RequestPolicy & {
@@ -45,7 +46,9 @@ export async function submit(spool: Spool, submissions: Submission[], now = Date
   const files = drafts.length > MAX_SINGLE ? bundled(drafts, now) : drafts.map((draft) => ({ ...draft, ids: [draft.id] }));
   const written = await writeAll(spool, files, drafts.length);
   const published: string[] = [];
-  const failure = publishAll(spool, written, published) ?? (published.length > 0 ? syncIncoming(spool) : undefined);
+  const unpublished = publishAll(spool, written, published);
+  const unsynced = published.length > 0 ? await syncIncoming(spool) : undefined;
+  const failure = unpublished ?? unsynced;
   if (!failure) return drafts.map(({ id }) => id);
   if (published.length === 0) throw failure.error;
   throw partly(drafts.length, published, failure.error);
@@ -64,18 +67,21 @@ function publishAll(spool: Spool, written: Written[], published: string[]): Fail
     return undefined;
   } catch (error) {
     removeDrafts(spool, written);
-    if (published.length > 0) syncIncoming(spool);
     return { error };
   }
 }
 
-function syncIncoming(spool: Spool): Failure | undefined {
-  try {
-    syncNames(spool, spool.incoming);
-    return undefined;
-  } catch (error) {
-    return { error };
-  }
+// Calls that are in flight at once share the syncs of the folder, and none blocks the others.
+const incomingSyncs = new WeakMap<Spool, SharedSync>();
+
+async function syncIncoming(spool: Spool): Promise<Failure | undefined> {
+  if (spool.durability === 'none') return undefined;
+  const shared = incomingSyncs.get(spool) ?? new SharedSync(() => spool.disk.syncFolderLater(spool.incoming));
+  incomingSyncs.set(spool, shared);
+  return shared.ask().then(
+    () => undefined,
+    (error: unknown) => ({ error }),
+  );
 }
 
 // Whoever is told of an error submits again what is not named in it: what was published must be.

@@ -12,4 +12,9 @@ export class Bench {
     if (fails && jobContext().attempt === 1) throw new Error('told to fail');
     return workMs > 0 ? sleep(workMs) : undefined;
   }
+
+  /** The same beside others in one process. */
+  wait(job: Job): void | Promise<void> {
+    return this.work(job);
+  }
 }

@@ -50,7 +50,9 @@ export type NodePeer = {
 
 /** Starts the producer and the workers of a Node library beside its server. */
 export async function openNodePeer({ module, stage, server, settings }: NodePeer): Promise<Session> {
-  const setup: Setup = { ...settings, concurrency: stage.concurrency ?? settings.concurrency, address: server.address, tally: stage.tally };
+  // What a scenario asks for is asked of all workers together.
+  const each = stage.concurrency === undefined ? settings.concurrency : Math.ceil(stage.concurrency / Math.max(1, settings.workers));
+  const setup: Setup = { ...settings, concurrency: each, address: server.address, tally: stage.tally };
   const start = (part: string) => startActor(path.join(HERE, 'contenders', module), part, setup);
   const actors = [start('producer'), ...Array.from({ length: stage.workers ? settings.workers : 0 }, () => start('worker'))];
   const [producer, ...workers] = actors as [Actor, ...Actor[]];

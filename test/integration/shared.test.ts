@@ -2,54 +2,15 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import test, { type TestContext } from 'node:test';
-import { holderOfSlot } from '../../spool/lease.ts';
+import test from 'node:test';
 import { platform } from '../../spool/platform.ts';
 import { completedLines, jobStatus } from '../../spool/query.ts';
-import { openSpool, type Spool } from '../../spool/spool.ts';
-import { waitForJob } from '../../spool/wait.ts';
-import type { SideBySide } from '../fixtures/side-by-side.ts';
-import { dropFile, startService, tempFolder } from '../support/spool.ts';
+import { allCompleted, ended, NEIGHBOURS, outcomes, pidOf, startSideBySide, touch } from '../support/side-by-side.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { whereabouts } from '../support/whereabouts.ts';
 
-const ALLOWLIST = path.resolve(import.meta.dirname, '..', 'fixtures', 'side-by-side-allowlist.ts');
-const NEIGHBOURS = ['n1', 'n2', 'n3'];
-
-async function start(t: TestContext, env: Record<string, string> = {}) {
-  const service = await startService(t, { allowlist: ALLOWLIST, env: { JOBSPOOL_RUNNERS: '1', JOBSPOOL_KILL_GRACE: '300ms', ...env } });
-  const spool = openSpool(service.dir, { durability: 'none' });
-  const folder = tempFolder(t);
-  const began = (id: string) => fs.existsSync(path.join(folder, `began-${id}`));
-  return {
-    service,
-    spool,
-    folder,
-    drop: (id: string, method: keyof SideBySide, params: unknown[] = [], priority = 5) =>
-      dropFile(spool, `p${priority}-now-${id}.json`, { class: 'SideBySide', method, params: [folder, ...params] }),
-    /** As a job of the one method whose jobs do all sorts of things. */
-    mix: (id: string, kind: keyof SideBySide, policy: object = {}) =>
-      dropFile(spool, `p5-now-${id}.json`, { class: 'Mixed', method: 'run', params: [kind, folder], ...policy }),
-    begun: (ids: readonly string[]) => waitFor(() => ids.every(began), `${ids.join(', ')} to begin`, { timeoutMs: 60_000 }),
-    openGate: () => fs.writeFileSync(path.join(folder, 'gate'), ''),
-    events: () => fs.readFileSync(path.join(spool.logs, 'background_jobs.log'), 'utf8'),
-  };
-}
-
-const ended = (spool: Spool, id: string) => waitForJob(spool, id, { timeout: '60s' });
-const outcomes = (status: Awaited<ReturnType<typeof ended>>) => [status.state, ...status.attempts.map(({ outcome }) => outcome)];
-const touch = (spool: Spool, id: string) => fs.writeFileSync(path.join(spool.cancel, id), '');
-const pidOf = (spool: Spool, id: string) => holderOfSlot(spool, jobStatus(spool, id)?.runner as string)?.pid as number;
-
-async function allCompleted(spool: Spool, ids: readonly string[], expected = ['completed', 'completed']): Promise<void> {
-  for (const id of ids) {
-    assert.deepEqual(outcomes(await ended(spool, id)), expected, id);
-    await waitFor(() => whereabouts(spool, id).length === 1, `${id} to be in one place`);
-  }
-}
-
 test('a hundred jobs that only wait run in one runner at once, and never more than the method says', async (t) => {
-  const { spool, drop, begun, openGate } = await start(t, { JOBSPOOL_RUNNERS: '2' });
+  const { spool, drop, begun, openGate } = await startSideBySide(t, { JOBSPOOL_RUNNERS: '2' });
   const ids = Array.from({ length: 100 }, (_, index) => `w${index}`);
   for (const id of ids) drop(id, 'wait');
   await begun(ids);
@@ -64,7 +25,7 @@ test('a hundred jobs that only wait run in one runner at once, and never more th
 });
 
 test('what jobs print, log and report while they share a process is found with the right one', async (t) => {
-  const { spool, drop, begun, openGate } = await start(t);
+  const { spool, drop, begun, openGate } = await startSideBySide(t);
   for (const [index, id] of NEIGHBOURS.entries()) drop(id, 'print', [10 * (index + 1)]);
   await begun(NEIGHBOURS);
   for (const [index, id] of NEIGHBOURS.entries())
@@ -82,7 +43,7 @@ test('what jobs print, log and report while they share a process is found with t
 });
 
 test('one of many that obeys its signal is cancelled, or times out, alone, and its runner goes on', async (t) => {
-  const { spool, mix, begun, openGate } = await start(t);
+  const { spool, mix, begun, openGate } = await startSideBySide(t);
   mix('cancelled', 'polite');
   mix('late', 'polite', { timeout: '1s', retries: 0 });
   for (const id of NEIGHBOURS) mix(id, 'wait');
@@ -102,7 +63,7 @@ for (const [how, kind] of [
   ['blocks the process', 'block'],
 ] as const) {
   test(`a job that ${how} is cancelled with its process, and its neighbours run again without having spent an attempt`, async (t) => {
-    const { spool, mix, begun, openGate, events } = await start(t);
+    const { spool, mix, begun, openGate, events } = await startSideBySide(t);
     for (const id of NEIGHBOURS) mix(id, 'wait', { retries: 0 });
     await begun(NEIGHBOURS);
     const runner = pidOf(spool, 'n1');
@@ -122,7 +83,7 @@ for (const [how, kind] of [
 }
 
 test('a job that blocks the process past its timeout has timed out, and its neighbours have spent nothing', async (t) => {
-  const { spool, mix, begun, openGate } = await start(t);
+  const { spool, mix, begun, openGate } = await startSideBySide(t);
   for (const id of NEIGHBOURS) mix(id, 'wait', { retries: 0 });
   await begun(NEIGHBOURS);
   mix('guilty', 'block', { timeout: '200ms', retries: 1 });
@@ -133,7 +94,7 @@ test('a job that blocks the process past its timeout has timed out, and its neig
 });
 
 test('of jobs that are late because another blocks the process none has spent an attempt: that one has timed out', async (t) => {
-  const { spool, mix, begun, openGate } = await start(t);
+  const { spool, mix, begun, openGate } = await startSideBySide(t);
   for (const id of NEIGHBOURS) mix(id, 'wait', { timeout: '15s', retries: 0 });
   await begun(NEIGHBOURS);
   mix('guilty', 'block', { retries: 0 });
@@ -146,7 +107,7 @@ test('of jobs that are late because another blocks the process none has spent an
 });
 
 test('an error that nobody catches fails the job it belongs to; the neighbours end, and then the process does', async (t) => {
-  const { spool, mix, begun, openGate } = await start(t);
+  const { spool, mix, begun, openGate } = await startSideBySide(t);
   for (const id of NEIGHBOURS) mix(id, 'wait');
   await begun(NEIGHBOURS);
   const runner = pidOf(spool, 'n1');
@@ -164,7 +125,7 @@ test('an error that nobody catches fails the job it belongs to; the neighbours e
 });
 
 test('when a shared process is killed from outside, each of its jobs has crashed once and runs again', async (t) => {
-  const { spool, mix, begun, openGate, folder } = await start(t);
+  const { spool, mix, begun, openGate, folder } = await startSideBySide(t);
   for (const id of NEIGHBOURS) mix(id, 'wait');
   await begun(NEIGHBOURS);
   const runner = pidOf(spool, 'n1');
@@ -176,7 +137,7 @@ test('when a shared process is killed from outside, each of its jobs has crashed
 });
 
 test('a stop of the service releases what shares a process and does not end in time, and no attempt is spent', async (t) => {
-  const { spool, service, mix, begun } = await start(t, { JOBSPOOL_SHUTDOWN_GRACE: '200ms' });
+  const { spool, service, mix, begun } = await startSideBySide(t, { JOBSPOOL_SHUTDOWN_GRACE: '200ms' });
   mix('polite', 'polite');
   for (const id of NEIGHBOURS) mix(id, 'wait');
   await begun(['polite', ...NEIGHBOURS]);
@@ -188,7 +149,7 @@ test('a stop of the service releases what shares a process and does not end in t
 });
 
 test('a better job that wants a runner to itself is not passed by those that could share one', async (t) => {
-  const { spool, drop, openGate, folder } = await start(t);
+  const { spool, drop, openGate, folder } = await startSideBySide(t);
   const order = () => fs.readFileSync(path.join(folder, 'order'), 'utf8').trim().split('\n');
   for (const id of ['s1', 's2', 's3', 's4']) drop(id, 'together');
   await waitFor(() => fs.existsSync(path.join(folder, 'order')) && order().length === 2, 'two to begin');
@@ -200,7 +161,7 @@ test('a better job that wants a runner to itself is not passed by those that cou
 });
 
 test('short jobs of a shared method and of another one, mixed, run once each', async (t) => {
-  const { spool, drop, mix, folder } = await start(t, { JOBSPOOL_RUNNERS: '2' });
+  const { spool, drop, mix, folder } = await startSideBySide(t, { JOBSPOOL_RUNNERS: '2' });
   const ids = Array.from({ length: 400 }, (_, index) => `j${index}`);
   for (const [index, id] of ids.entries()) index % 4 === 0 ? drop(id, 'alone') : mix(id, 'alone');
   await waitFor(() => [...completedLines(spool)].length >= ids.length, 'all to complete', { timeoutMs: 120_000 });
@@ -209,7 +170,7 @@ test('short jobs of a shared method and of another one, mixed, run once each', a
 });
 
 test('what a cancelled job started beside its neighbours ends with the process that they share', async (t) => {
-  const { spool, mix, begun, openGate, folder } = await start(t);
+  const { spool, mix, begun, openGate, folder } = await startSideBySide(t);
   mix('n1', 'wait');
   mix('parent', 'child');
   await begun(['n1', 'parent']);
@@ -219,4 +180,20 @@ test('what a cancelled job started beside its neighbours ends with the process t
   openGate();
   await allCompleted(spool, ['n1']);
   await waitFor(() => platform.processStart(child) === undefined, 'the child to be gone');
+});
+
+test('a job that uses up the descriptors of the process does not crash its neighbours, which can still be cancelled', async (t) => {
+  const { spool, mix, begun, openGate, events } = await startSideBySide(t);
+  for (const id of NEIGHBOURS) mix(id, 'wait');
+  mix('polite', 'polite');
+  await begun([...NEIGHBOURS, 'polite']);
+  const runner = pidOf(spool, 'n1');
+  mix('hoard', 'hoard');
+  await begun(['hoard']);
+  touch(spool, 'polite');
+  await waitFor(() => /record polite as cancelled: EMFILE/.test(events()), 'the cancelled job to have stopped');
+  openGate();
+  assert.deepEqual(outcomes(await ended(spool, 'polite')), ['cancelled', 'cancelled']);
+  await allCompleted(spool, [...NEIGHBOURS, 'hoard']);
+  assert.equal(jobStatus(spool, 'n1')?.result, runner);
 });

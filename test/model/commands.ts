@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { PermanentError, Snooze } from '../../jobs/handler.ts';
+import type { Bench } from '../../jobs/run-attempt.ts';
 import { stopError } from '../../jobs/stop.ts';
 import { pause, requestCancel, resume } from '../../spool/marker.ts';
 import { prune } from '../../spool/prune.ts';
@@ -61,7 +62,7 @@ const priority = fc.constantFrom(1, 5, 9, 10);
 const RUN_ATS = [START - 7_200_000, START - 3_600_000, START + 3_600_000];
 const runAt = fc.constantFrom(...RUN_ATS);
 const retries = fc.constantFrom(undefined, 0, 2, 5);
-const listedClass = fc.constantFrom('Example', 'Example', 'Example', 'Sometimes');
+const listedClass = fc.constantFrom('Example', 'Example', 'Beside', 'Beside', 'Sometimes');
 const which = fc.nat(11);
 
 const chosen = <T>(list: readonly T[], index: number): T => list[index % list.length] as T;
@@ -121,7 +122,7 @@ const droppedName = fc.oneof(
 const dropping = fc
   .record({
     name: droppedName,
-    class: fc.constantFrom('Example', 'Example', 'Example', 'Example', 'Sometimes', 'Nobody'),
+    class: fc.constantFrom('Example', 'Example', 'Beside', 'Beside', 'Sometimes', 'Nobody'),
     retries,
     body: fc.constantFrom('good', 'good', 'good', 'good', 'good', 'good', 'half', 'mistaken'),
   })
@@ -341,18 +342,21 @@ const HOW: Record<End, Parameters<World['end']>[1]> = {
   permanent: (attempting) => attempting.throw(new PermanentError('it never works')),
   snoozed: (attempting) => attempting.throw(new Snooze(SNOOZE_MS / 1_000)),
   'timed-out': (attempting, bench) => {
-    bench.current?.stop('timed-out');
+    runningOn(bench)?.stop('timed-out');
     attempting.complete(undefined);
   },
   released: (attempting, bench) => {
-    bench.current?.stop('shutdown');
+    runningOn(bench)?.stop('shutdown');
     attempting.throw(stopError('shutdown'));
   },
   cancelled: (attempting, bench) => {
-    bench.current?.stop('cancelled');
+    runningOn(bench)?.stop('cancelled');
     attempting.complete(undefined);
   },
 };
+
+/** The attempt that has the runner to itself, or the one that shares it. */
+const runningOn = ({ current, company }: Bench) => current ?? company?.attempts.values().next().value;
 
 /** A job is stopped only where its marker asks for it. */
 const mayEnd = (model: Model, end: End) => (slot: ModelSlot) => end !== 'cancelled' || model.markers.has(slot.job?.id as string);
@@ -526,7 +530,7 @@ const hurrying = runAt.chain((ms) =>
 );
 
 const editing = fc
-  .tuple(fc.constantFrom('good', 'good', 'half', 'mistaken'), fc.constantFrom('Example', 'Sometimes', 'Nobody'), retries)
+  .tuple(fc.constantFrom('good', 'good', 'half', 'mistaken'), fc.constantFrom('Example', 'Beside', 'Sometimes', 'Nobody'), retries)
   .chain(([body, name, count]) =>
     byHand(`mv tmp/edited pending|retrying/X (${body} ${name}, retries ${count})`, waiting, (model, world, job) => {
       const edited = { class: name, retries: count, serial: model.nextSerial, body: body as ModelJob['body'] };

@@ -161,7 +161,7 @@ export class Model {
   }
 
   isListed({ class: name }: ModelJob): boolean {
-    return name === 'Example' || (name === 'Sometimes' && this.listed);
+    return name === 'Example' || name === 'Beside' || (name === 'Sometimes' && this.listed);
   }
 
   // A job never takes the place of another's file: its run-at moves on by a millisecond.

@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Board } from '../../jobs/board.ts';
+import { CancelRequests } from '../../jobs/cancel-requests.ts';
 import { EventLog } from '../../jobs/event-log.ts';
 import { Allowlist } from '../../jobs/load-allowlist.ts';
 import type { Settlement } from '../../jobs/messages.ts';
@@ -150,6 +151,7 @@ export class World {
       ledger: new Ledger(spool, slot),
       board: new Board(),
       log: this.#log,
+      cancelRequests: new CancelRequests(spool),
       outputFd: disk.openAppend(output),
       attempts: 0,
       unread: new Set(),
@@ -167,8 +169,7 @@ export class World {
   async claim(slot: string, name: string): Promise<Settlement['to'] | 'running'> {
     const runner = this.#runner(slot);
     const began = nextAttempt();
-    // The model's allow-list shares nothing.
-    const ended = runAttempt(runner.bench, name) as Promise<RanAttempt>;
+    const ended = runAttempt(runner.bench, name).then((ran): RanAttempt | Promise<RanAttempt> => ('ended' in ran ? ran.ended : ran));
     const first = await Promise.race([began, ended]);
     if ('to' in first) {
       this.#noteSettled(first);
@@ -262,6 +263,8 @@ const MODULE = path.join(import.meta.dirname, 'handler.ts');
 const LISTED = {
   Example: { module: MODULE, methods: { handle: {} } },
   Sometimes: { module: MODULE, methods: { handle: {} } },
+  // To the model they are like any other: how they run must not show in the spool.
+  Beside: { module: MODULE, methods: { handle: { isolation: 'shared' as const, concurrency: 3 } } },
 };
 
 const PAUSE = new Int32Array(new SharedArrayBuffer(4));
@@ -280,8 +283,9 @@ function onOurClock(real: Disk): Disk {
       real.setTimes(file, Date.now());
     },
     append: (fd, text) => {
-      real.append(fd, text);
+      const length = real.append(fd, text);
       fs.futimesSync(fd, Date.now() / 1_000, Date.now() / 1_000);
+      return length;
     },
   };
 }

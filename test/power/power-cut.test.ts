@@ -85,6 +85,16 @@ const scenarios: Scenario[] = [
     },
   },
   {
+    name: 'calls in flight at once, which share their syncs',
+    given: () => undefined,
+    work: (spool, promise) =>
+      Promise.all(
+        ['a', 'b', 'c'].map(async (id) => {
+          for (const submitted of await submit(spool, [{ ...CLASS, id }])) promise(submitted, 'once');
+        }),
+      ),
+  },
+  {
     name: 'accepting and claiming',
     given: (spool) =>
       submit(spool, [
@@ -250,13 +260,21 @@ for (const scenario of scenarios.filter(({ name }) => !LIKE_ANOTHER.test(name)))
 const WITHOUT: { what: string; changed: Partial<Disk>; scenario: RegExp }[] = [
   { what: 'of new folders', changed: { makeFolder: (folder) => disk.makeFolder(folder, false) }, scenario: /first request/ },
   { what: 'of requests', changed: { syncFiles: async () => undefined }, scenario: /first request/ },
-  { what: 'of incoming/', changed: { syncFolder: () => undefined }, scenario: /batch/ },
+  { what: 'of incoming/', changed: { syncFolderLater: async () => undefined }, scenario: /batch/ },
+  { what: 'of requests in flight', changed: { syncFiles: async () => undefined }, scenario: /in flight/ },
+  { what: 'of incoming/ for all in flight', changed: { syncFolderLater: onlyOnce() }, scenario: /in flight/ },
   { what: 'of the ledger', changed: { sync: async () => undefined }, scenario: /new day/ },
   { what: "of the ledger's names", changed: { syncFolder: () => undefined }, scenario: /new day/ },
   { what: 'of a failed job', changed: { create: (file, text) => disk.create(file, text, false) }, scenario: /and failed$/ },
   { what: "of a slot's names", changed: { syncFolder: (folder) => isSlot(folder) || disk.syncFolder(folder) }, scenario: /and failed$/ },
   { what: 'of cancelled/', changed: { syncFolder: () => undefined }, scenario: /cancelling/ },
 ];
+
+// The folder is synced for the first, and never for those that asked meanwhile.
+function onlyOnce(): Disk['syncFolderLater'] {
+  let count = 0;
+  return async (folder) => (++count === 1 ? disk.syncFolderLater(folder) : undefined);
+}
 
 const isSlot = (folder: string): boolean => path.basename(path.dirname(folder)) === 'running';
 

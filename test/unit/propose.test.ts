@@ -9,8 +9,10 @@ import {
   chunkFor,
   deal,
   isStuck,
+  isStuckShared,
   MAX_BATCH,
   type RunnerView,
+  roomShared,
   type Seat,
   seatFor,
   shares,
@@ -108,6 +110,21 @@ test('a runner of shared jobs has in hand what it runs at once and what begins w
   assert.equal(batchForShared(100, 20), 150);
   assert.equal(batchForShared(100, 0.1), 200);
   assert.equal(batchForShared(1, 60_000), 1);
+});
+
+test('a runner of shared jobs is served when a place is empty or half of what waits in its hand has begun, and to the brim', () => {
+  assert.equal(roomShared(10, undefined, 9), 1);
+  assert.equal(roomShared(10, undefined, 10), 0);
+  assert.equal(roomShared(100, 20, 126), 0);
+  assert.equal(roomShared(100, 20, 125), 25);
+  assert.equal(roomShared(100, 20, 200), 0);
+});
+
+test('a runner of shared jobs that waits for all of them is not stuck before their time is over', () => {
+  const full = (averageMs: number) => runner('a', { proposed: 11, averageMs });
+  assert.equal(isStuckShared(full(50), 10, 2 * AHEAD_MS + 50), false);
+  assert.equal(isStuckShared(full(50), 10, 2 * AHEAD_MS + 51), true);
+  assert.equal(isStuckShared({ ...full(50), proposed: 10 }, 10, 1_000_000), false);
 });
 
 const seat = (slot: string, over: Partial<Seat> = {}): Seat => ({ slot, isFree: false, share: 0, room: 0, ...over });

@@ -16,14 +16,15 @@ export const contenders: Contender[] = [
 
 /** The producer; the workers are the service's runners. */
 export const driver: Driver = {
-  producer: async ({ address: dir, durability }) => {
+  producer: async ({ address: dir, durability, method }) => {
+    const name = method as 'work' | 'wait';
     const choice = { dir, durability: durability as 'full' | 'none' };
     const spool = openSpool(dir, choice);
     return {
-      submit: (job, { at, retries }) => runBackgroundJob('Bench', 'work', [job], { ...choice, ...policy(retries), ...when(at) }),
+      submit: (job, { at, retries }) => runBackgroundJob('Bench', name, [job], { ...choice, ...policy(retries), ...when(at) }),
       submitBatch: (jobs, { at, retries }) =>
         runBackgroundJobs(
-          jobs.map((job) => ({ class: 'Bench', method: 'work', params: [job], ...policy(retries), ...when(at) })),
+          jobs.map((job) => ({ class: 'Bench', method: name, params: [job], ...policy(retries), ...when(at) })),
           choice,
         ),
       left: async () => leftIn(spool),
@@ -41,7 +42,7 @@ function jobspool(name: string, durability: Durability, settings: string): Conte
   return {
     name,
     family: 'jobspool',
-    settings: `${settings}, a runner per core, dashboard on`,
+    settings: `${settings}, a runner per core (which jobs that wait share), dashboard on`,
     durability,
     missing: () => undefined,
     version: () => (JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as { version: string }).version,
@@ -53,13 +54,14 @@ const ROOT = path.resolve(import.meta.dirname, '../../..');
 
 async function openJobspool(stage: Stage, durability: 'full' | 'none'): Promise<Session> {
   const spool = openSpool(stage.folder, { durability });
-  const service = stage.workers ? await startService(spool, stage.tally, stage.concurrency) : undefined;
+  const { runners, shared } = layoutFor(stage.concurrency);
+  const service = stage.workers ? await startService(spool, stage.tally, { runners, shared }) : undefined;
   const server = { address: spool.root, pids: service ? [service.pid] : [], close: async () => service?.end() };
   const producer = await openNodePeer({
     module: 'jobspool.ts',
     stage: { ...stage, workers: false },
     server,
-    settings: { concurrency: 0, workers: 0, durability },
+    settings: { concurrency: 0, workers: 0, durability, method: shared > 1 ? 'wait' : 'work' },
   });
   return {
     ...producer,
@@ -71,9 +73,19 @@ async function openJobspool(stage: Stage, durability: 'full' | 'none'): Promise<
   };
 }
 
+/** How many runners, and how many jobs each of them runs at once. */
+export type Layout = { runners: number; shared?: number };
+
+// A runner per core; what is to run at once beyond that shares them.
+function layoutFor(concurrency = os.availableParallelism()): Required<Layout> {
+  const runners = Math.min(concurrency, os.availableParallelism());
+  return { runners, shared: Math.ceil(concurrency / runners) };
+}
+
 /** Starts the service; resolves when all its runners are ready. */
-export async function startService(spool: Spool, tally: string, runners = os.availableParallelism()): Promise<Started> {
-  const service = beginService(spool, tally, runners);
+export async function startService(spool: Spool, tally: string, layout: Layout = layoutFor()): Promise<Started> {
+  const { runners } = layout;
+  const service = beginService(spool, tally, layout);
   try {
     await until(() => service.says().includes('dispatcher started') || service.hasEnded(), 'the service to start');
     if (service.hasEnded()) throw new Error(`the service ended: ${service.says()}`);
@@ -86,7 +98,7 @@ export async function startService(spool: Spool, tally: string, runners = os.ava
 }
 
 /** Starts the service and waits for nothing. */
-export function beginService(spool: Spool, tally: string, runners: number): Started {
+export function beginService(spool: Spool, tally: string, { runners, shared = 1 }: Layout): Started {
   return startProcess(process.execPath, [path.join(ROOT, 'service/main.ts'), 'serve'], {
     cwd: ROOT,
     env: {
@@ -98,6 +110,7 @@ export function beginService(spool: Spool, tally: string, runners: number): Star
       JOBSPOOL_LOG_LEVEL: 'info',
       NODE_COMPILE_CACHE: path.join(ROOT, '.compile-cache'),
       BENCH_TALLY: tally,
+      BENCH_SHARED: String(shared),
     },
   });
 }

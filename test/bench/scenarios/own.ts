@@ -73,7 +73,7 @@ async function boot({ folder, tally, sizes }: Bout): Promise<Figures> {
   const spool = openSpool(folder, { durability: 'none' });
   fill(spool.pending, sizes.many, PAST);
   const began = now();
-  const service = beginService(spool, tally, os.availableParallelism());
+  const service = beginService(spool, tally, { runners: os.availableParallelism() });
   const memory = watchMemory(() => [service.pid]);
   try {
     await until(() => countRuns(tally) > 0 || service.hasEnded(), 'the first job', { timeoutMs: 300_000, everyMs: 2 });
@@ -97,7 +97,7 @@ async function idleService({ folder, tally, sizes }: Bout): Promise<Figures> {
 }
 
 async function idle(spool: Spool, tally: string, runners: number, seconds: number): Promise<Figures> {
-  const service = await startService(spool, tally, runners);
+  const service = await startService(spool, tally, { runners });
   try {
     // What a start leaves to do is not idling.
     await sleep(Math.min(5_000, seconds * 1_000));
