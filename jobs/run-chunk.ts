@@ -4,7 +4,6 @@ import { putBack } from '../spool/claim.ts';
 import { type BatchText, type BatchTexts, type ClaimedPart, claimPart, type LineJob, lineJob } from '../spool/claim-part.ts';
 import { mayPass } from '../spool/errors.ts';
 import type { Job } from '../spool/job.ts';
-import { cancelRequests, isCancelRequested } from '../spool/marker.ts';
 import { giveBack, singleOut } from '../spool/part.ts';
 import { reject } from '../spool/reject.ts';
 import { Chunk } from './chunk.ts';
@@ -53,7 +52,7 @@ async function unclaimed(bench: Bench, name: string, claimed: Exclude<ClaimedPar
 async function runAlone(bench: Bench, first: LineJob, text: BatchText, place: Place | undefined): Promise<RanAttempt | BegunAttempt> {
   await makeSingle(bench, first, text);
   if (first.spoilt !== undefined) return rejectSpoilt(bench, first.job.name, first.spoilt);
-  return runHeld(bench, first.job, text.writtenAt, place, isCancelRequested(bench.spool, first.job.id));
+  return runHeld(bench, first.job, text.writtenAt, place, isCancelRequested(bench, first.job.id));
 }
 
 // Beside others, or in a process of its own: then a job is an ordinary one, with a file of its own.
@@ -66,8 +65,6 @@ async function runLines(bench: Bench, part: BatchName, text: BatchText, events: 
   const { spool, slot, board, ledger } = bench;
   const chunk = new Chunk(spool, slot, part, board);
   bench.chunk = chunk;
-  // One look into a folder that is nearly always empty, not one for each job.
-  const asked = new Set(cancelRequests(spool));
   let rest: string | undefined;
   let isLost = false;
   for (let line = part.from; line <= chunk.part.to; line++) {
@@ -77,7 +74,7 @@ async function runLines(bench: Bench, part: BatchName, text: BatchText, events: 
       chunk.endAt(line - 1);
       break;
     }
-    const ran = await runLine(bench, next, text, asked.size > 0 && (asked.has(next.job.id) || asked.has(part.id)));
+    const ran = await runLine(bench, next, text, isCancelRequested(bench, next.job.id) || isCancelRequested(bench, part.id));
     await events.onRan(ran);
     // The slot is not ours any more: what is in it neither.
     isLost = ran.to === 'missing';
@@ -152,3 +149,5 @@ function makeSingle(bench: Bench, next: LineJob, { writtenAt }: BatchText): Prom
 
 // What the log says of it all.
 const batchOf = (name: string): Job => ({ ...(parseBatchName(name) as BatchName), name, request: { class: '', method: '', params: [] } });
+
+const isCancelRequested = ({ cancelRequests }: Bench, id: string): boolean => cancelRequests.has(id);

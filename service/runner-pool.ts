@@ -50,6 +50,8 @@ type Member = {
   retiring: boolean;
   /** The part of a batch that it has in its hand: it is proposed nothing beside it. */
   part: string | undefined;
+  /** That part, once the runner has said how much of it that is. */
+  held: string | undefined;
   /** Runs while nobody knows yet how much of that part it takes. */
   taking: NodeJS.Timeout | undefined;
   /** It did not claim what it was proposed: nothing more is, until it is heard of. */
@@ -156,6 +158,7 @@ export class RunnerPool {
     if (member.part === name) {
       hasTaken(member);
       member.part = own !== undefined && isPartName(own) ? own : undefined;
+      member.held = member.part;
     }
     if (own !== undefined && member.proposed.delete(name)) member.proposed.add(own);
     this.#events.onTook(name, own, rest);
@@ -172,17 +175,20 @@ export class RunnerPool {
     const dealt = shares(own.map(view), ready);
     const seats = [...members.values()].map((member) => seatOf(member, dealt));
     const hands = new Map<string, string[]>();
+    let placed: Placed | undefined;
     while (seats.some(({ room, share }) => room > 0 || share > 0)) {
-      const placed = this.#place(seats, members, due);
-      if (!placed) break;
+      placed = this.#place(seats, members, due);
+      // What is left of a part comes before all that is behind it.
+      if (!placed || isPartName(placed.name)) break;
       hands.set(placed.slot, [...(hands.get(placed.slot) ?? []), placed.name]);
     }
     for (const [slot, names] of hands) this.#hand(members.get(slot) as Member, names);
+    if (placed && isPartName(placed.name)) this.#handPart(members.get(placed.slot) as Member, placed.name, placed.lines);
     if (hands.size > 0) this.#watchForStuck();
   }
 
-  /** Finds a seat for the best job; undefined when it is to have none beside it now. A part of a batch is handed out at once, and nothing after it. */
-  #place(seats: Seat[], members: ReadonlyMap<string, Member>, due: DueJobs): { slot: string; name: string } | undefined {
+  /** Finds a seat for the best job, or part of a batch; undefined when there is none now. */
+  #place(seats: Seat[], members: ReadonlyMap<string, Member>, due: DueJobs): Placed | undefined {
     const name = due.take();
     if (name === undefined) return undefined;
     const sharing = due.sharingOf(name);
@@ -196,9 +202,7 @@ export class RunnerPool {
     sit(seat, member, sharing);
     // The next free runner is dealt to next, as where nothing is shared.
     if (!sharing) seats.push(...seats.splice(seats.indexOf(seat), 1));
-    if (!isPart) return { slot: seat.slot, name };
-    this.#handPart(member, name, sharing ? 1 : chunkFor(member.averageMs));
-    return undefined;
+    return { slot: seat.slot, name, lines: sharing ? 1 : chunkFor(member.averageMs) };
   }
 
   #hand(member: Member, names: string[], lines = 1): void {
@@ -265,6 +269,7 @@ export class RunnerPool {
       proposed: new Set(),
       running: undefined,
       part: undefined,
+      held: undefined,
       taking: undefined,
       averageMs: undefined,
       lastReport: performance.now(),
@@ -352,8 +357,9 @@ export class RunnerPool {
   }
 
   // Not what still waits: it drops all that it has not claimed, also what somebody else has meanwhile, and reports on none of it.
-  #unclaimed({ slot, proposed }: Member): string[] {
-    return [...proposed].filter((name) => !this.#events.isClaimed(slot as string, name));
+  #unclaimed({ slot, proposed, held }: Member): string[] {
+    // A part that it told of is in its hand, whatever name its file has by now.
+    return [...proposed].filter((name) => name !== held && !this.#events.isClaimed(slot as string, name));
   }
 
   #return(member: Member, names: string[]): void {
@@ -398,9 +404,13 @@ export class RunnerPool {
   }
 }
 
+/** A job, or so many lines of a part of a batch, for the runner of a slot. */
+type Placed = { slot: string; name: string; lines: number };
+
 function letGo(member: Member): void {
   hasTaken(member);
   member.part = undefined;
+  member.held = undefined;
 }
 
 function hasTaken(member: Member): void {

@@ -13,16 +13,17 @@ import type { Spool } from '../../spool/spool.ts';
 import type { SideBySide } from '../fixtures/side-by-side.ts';
 import { afterwards } from '../support/afterwards.ts';
 import { tempFolder, tempSpool } from '../support/spool.ts';
+import { TROUBLE } from '../support/trouble.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const ALLOWLIST = path.resolve(import.meta.dirname, '..', 'fixtures', 'side-by-side-allowlist.ts');
 const nameOf = (id: string) => `p5-20261122T101500.000Z-${id}.json`;
 
 /** One runner, and this process in the place of its dispatcher. `isClaimed` answers what the pool asks. */
-async function startPool(t: TestContext, isClaimed?: (name: string) => boolean) {
+async function startPool(t: TestContext, isClaimed?: (name: string) => boolean, file = ALLOWLIST) {
   const spool = tempSpool(t);
   const folder = tempFolder(t);
-  const allowlist = await loadAllowlist(ALLOWLIST);
+  const allowlist = await loadAllowlist(file);
   const methods = new SharedMethods(spool, allowlist);
   const log = new EventLog(spool);
   const settled: Settlement[] = [];
@@ -32,7 +33,7 @@ async function startPool(t: TestContext, isClaimed?: (name: string) => boolean) 
     {
       dir: spool.root,
       durability: 'none',
-      allowlist: ALLOWLIST,
+      allowlist: file,
       dispatcher: '',
       staleMs: 30_000,
       killGraceMs: 300,
@@ -119,6 +120,27 @@ test('a runner whose job began while it was taken back is not taken for free', a
   await waitFor(() => propose('single').length === 1, 'the runner to be free');
   await waitFor(() => settled('single'), 'it to run');
 });
+
+test('a part of a batch is in the hand of the runner that told of it, however long its job takes and whatever its file is called by now', async (t) => {
+  const { spool, pool, returned } = await startPool(t, () => false, TROUBLE);
+  const name = 'p5-20261122T101500.000Z-b@1-2.ndjson';
+  const goOn = path.join(spool.tmp, 'go-on');
+  fs.writeFileSync(path.join(spool.pending, name), `${JSON.stringify({ class: 'Trouble', method: 'until', params: [goOn] })}\n`.repeat(2));
+  const waiting = [name];
+  pool.propose(1, { take: () => waiting.splice(0), putBack: (one) => waiting.push(one) });
+  await waitFor(() => fs.readdirSync(spool.pending).includes('p5-20261122T101500.000Z-b@2-2.ndjson'), 'its first job to be claimed');
+  const began = performance.now();
+  await waitFor(() => {
+    pool.takeBackFromDeaf();
+    return performance.now() - began > SILENT_MS;
+  }, 'a runner that tells nothing to be taken for deaf');
+  assert.deepEqual([returned, pool.proposedCount], [[], 1]);
+  fs.writeFileSync(goOn, '');
+  await waitFor(() => pool.proposedCount === 0, 'the job to end');
+});
+
+/** Longer than a pool waits for word of a claim. */
+const SILENT_MS = 1_500;
 
 const plantAlone = (spool: Spool) =>
   fs.writeFileSync(
