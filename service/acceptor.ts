@@ -12,9 +12,9 @@ import type { Backlog } from './backlog.ts';
 import { RunningJobs, runningJobs } from './running-jobs.ts';
 
 /** So many files are accepted before due jobs are proposed and other work gets a turn. */
-const CHUNK = 200;
+const CHUNK = 16;
 /** Or for so long: files differ in what they take. */
-const CHUNK_MS = 50;
+const CHUNK_MS = 3;
 /** Large files, of which one may take as long as a thousand others, get so much of each look, after all others. */
 const LARGE_MS = 1_000;
 

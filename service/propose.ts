@@ -26,19 +26,21 @@ export function chunkFor(averageMs: number | undefined): number {
 
 /**
  * How many of the `ready` due jobs each runner is to be proposed now, in the order in which the best are dealt out. A runner is served
- * again when half of its batch is done; what is scarce is spread, so that runners start equally good jobs at the same time.
+ * again when half of its batch is done; what is scarce is spread, so that runners start equally good jobs at the same time. One that still has
+ * work is not told of a few more at a time, while they come in one by one: each message costs more than a short job.
  */
 export function shares(runners: readonly RunnerView[], ready: number): Map<string, number> {
   const room = runners
     .map(({ slot, proposed, averageMs }) => ({ slot, proposed, batch: batchFor(averageMs) }))
     .filter(({ proposed, batch }) => proposed <= batch / 2)
-    .map(({ slot, proposed, batch }) => ({ slot, room: batch - proposed }));
+    .map(({ slot, proposed, batch }) => ({ slot, room: batch - proposed, least: proposed === 0 ? 1 : Math.ceil(batch / 4) }));
   const fair = Math.max(1, Math.ceil(ready / Math.max(1, room.length)));
   let left = ready;
   const dealt = new Map<string, number>();
-  for (const { slot, room: free } of room) {
+  for (const { slot, room: free, least } of room) {
     const share = Math.min(free, fair, left);
-    if (share > 0) dealt.set(slot, share);
+    if (share < least) continue;
+    dealt.set(slot, share);
     left -= share;
   }
   return dealt;

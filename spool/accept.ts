@@ -48,6 +48,10 @@ export class Intake {
   /** What may not be moved (the folder of another user), and since when: one that nobody clears away must not be met at every look. */
   readonly #immovable = new Map<string, number>();
 
+  /** The latest time that jobs were accepted at, in milliseconds since the epoch, and the ids of those that were to run at once. */
+  #moment = Number.NEGATIVE_INFINITY;
+  readonly #ofThisMoment = new Set<string>();
+
   constructor(spool: Spool, rules: AcceptRules) {
     this.#spool = spool;
     this.#rules = rules;
@@ -157,14 +161,25 @@ export class Intake {
   // the newcomer's run-at moves on by a millisecond.
   #freeName(id: string, parsed: RequestName & { kind: 'request' }, now: number): string {
     const { disk, pending, retrying, failed, cancelled } = this.#spool;
-    // Also for `now`: the moment is that of the look's beginning, and a job of this look may have ended since.
-    const folders = [pending, retrying, failed, cancelled];
     let runAt = parsed.runAt === 'now' ? now : parsed.runAt;
+    // No job of a name of this very moment can have moved on, but for those of the same look.
+    const folders = parsed.runAt === 'now' && this.#isFirst(id, now) ? [pending] : [pending, retrying, failed, cancelled];
     for (;;) {
       const name = jobFileName({ priority: parsed.priority, runAt, id });
       if (!folders.some((folder) => disk.exists(`${folder}/${name}`))) return name;
       runAt += 1;
     }
+  }
+
+  #isFirst(id: string, now: number): boolean {
+    if (now > this.#moment) {
+      this.#moment = now;
+      this.#ofThisMoment.clear();
+    }
+    // A clock that was set back has been here before.
+    if (now < this.#moment || this.#ofThisMoment.has(id)) return false;
+    this.#ofThisMoment.add(id);
+    return true;
   }
 
   #isSettling({ name, looks, clock }: Look): boolean {
