@@ -1,10 +1,11 @@
 /** What a person may do to a job by moving its file, as functions. `by-hand.ts` has the shell command for each. */
 import path from 'node:path';
-import { isBatchId } from './batch-name.ts';
+import { batchFileName, isBatchId, parseBatchName } from './batch-name.ts';
 import { cancelWaiting } from './cancel.ts';
 import type { FileFacts } from './disk.ts';
+import { isBatchFile, parseDropName } from './drop-name.ts';
 import { atBest, errnoOf, SpoolError } from './errors.ts';
-import { jobFileName, MAX_PRIORITY, parseJobName, parseRequestName } from './filename.ts';
+import { type JobName, jobFileName, MAX_PRIORITY, parseJobName } from './filename.ts';
 import type { Job } from './job.ts';
 import { clearCancel, requestCancel } from './marker.ts';
 import { findCompleted, isLiveOnDisk, locate, type Place } from './query.ts';
@@ -78,8 +79,9 @@ export function cancel(spool: Spool, id: string, options: SteerOptions = {}): Ca
     } else done = options.only ? cancelAt(spool, id, place) : cancelWherever(spool, id, place, options.now);
     return done !== undefined;
   });
-  // What is left of a batch goes by the batch's own id.
-  if (steered.kind === 'unknown' && isBatchId(id) && isLiveOnDisk(spool, id)) {
+  // What is left of a batch goes by the batch's own id, also where that was once the id of a job that is over.
+  const isOver = steered.kind === 'unknown' || (steered.kind === 'conflict' && !options.only);
+  if (isOver && isBatchId(id) && isLiveOnDisk(spool, id)) {
     requestCancel(spool, id);
     done = { kind: 'asked', from: 'pending', slot: undefined };
   }
@@ -232,9 +234,10 @@ const isTaken = (taken: ReturnType<typeof takeOut>): Acted => (Array.isArray(tak
 function renameTo(spool: Spool, { name, file }: Place, change: Change): Acted {
   const job = parseJobName(name) ?? requestOf(name);
   if (!job) return false;
+  const to = nameAs(name, { ...job, ...change });
   const marker = spool.cancelMarker(job.id);
   const isForIt = isAsNew(spool, marker, file);
-  const moved = move(spool, file, path.join(path.dirname(file), jobFileName({ ...job, ...change })));
+  const moved = move(spool, file, path.join(path.dirname(file), to));
   // A request that is renamed looks newer than it is, and a marker older than its request is meant for an earlier one.
   if (moved === true && isForIt && path.dirname(file) === spool.incoming) atBest(() => spool.disk.setTimes(marker, Date.now()));
   return moved;
@@ -247,9 +250,16 @@ function isAsNew({ disk }: Spool, one: string, other: string): boolean {
 
 // A request that is not accepted yet may have another form of name; one without an id has none to be known by.
 function requestOf(name: string): { priority: number; runAt: number; id: string } | undefined {
-  const parsed = parseRequestName(name);
+  const parsed = parseDropName(name);
   if (parsed.kind !== 'request' || parsed.id === undefined) return undefined;
   return { priority: parsed.priority, runAt: parsed.runAt === 'now' ? Date.now() : parsed.runAt, id: parsed.id };
+}
+
+// A batch, or a part of one, stays one.
+function nameAs(name: string, job: JobName): string {
+  if (!isBatchFile(name)) return jobFileName(job);
+  const part = parseBatchName(name);
+  return part ? batchFileName({ ...part, ...job }) : jobFileName(job).replace(/\.json$/, '.ndjson');
 }
 
 const moveIn = (spool: Spool, { name, file }: Place): Acted => move(spool, file, `${spool.incoming}/${name}`);

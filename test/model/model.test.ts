@@ -11,9 +11,11 @@ import path from 'node:path';
 import { mock, test } from 'node:test';
 import fc from 'fast-check';
 import { tempFolder } from '../support/spool.ts';
-import { commands, START, startRunner } from './commands.ts';
+import { batchCommands } from './batch-commands.ts';
+import { commands, startRunner } from './commands.ts';
 import { compareAll } from './compare.ts';
 import { Model } from './model.ts';
+import { START } from './step.ts';
 import { World } from './world.ts';
 
 const { JOBSPOOL_RUNS, JOBSPOOL_SEED } = process.env;
@@ -28,7 +30,7 @@ test('a spool is what its documents say, whatever people, runners and crashes do
   t.after(() => mock.timers.reset());
   const steps = new Map<string, number>();
   let count = 0;
-  const property = fc.asyncProperty(fc.commands(commands, { maxCommands: 80, size: 'max' }), async (history) => {
+  const property = fc.asyncProperty(fc.commands([...commands, ...batchCommands], { maxCommands: 80, size: 'max' }), async (history) => {
     count += 1;
     mock.timers.setTime(START);
     const home = path.join(folder, String(count));

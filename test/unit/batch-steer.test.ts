@@ -82,6 +82,25 @@ test("a batch's own id cancels all that is left of it, by its marker", (t) => {
   assert.equal(cancel(spool, 'c').kind, 'unknown');
 });
 
+test('a batch that is not accepted gets another priority, or is made due, as one file', (t) => {
+  const spool = tempSpool(t);
+  dropFile(spool, 'p5-30261122T101500Z-b.ndjson', '{"class":"Example"}\n');
+  dropFile(spool, 'p5-30261122T101500.000Z-c@2-3.ndjson', '{"class":"Example"}\n');
+  for (const id of ['b', 'c']) assert.deepEqual(setPriority(spool, id, 9), { kind: 'done', from: 'scheduled' });
+  assert.equal(runNow(spool, 'b', { now: NOW }).kind, 'done');
+  assert.deepEqual(names(spool.incoming), ['b.ndjson', 'c@2-3.ndjson']);
+  assert.ok(['b', 'c'].every((id) => jobStatus(spool, id)?.priority === 9));
+  assert.deepEqual([jobStatus(spool, 'b')?.state, jobStatus(spool, 'c')?.state], ['pending', 'scheduled']);
+});
+
+test('what is over of the same id does not keep a batch from being cancelled: a twin of it that was rejected, say', (t) => {
+  const spool = tempSpool(t);
+  putBatch(spool, 'pending', { id: 'b', to: 3 });
+  fs.writeFileSync(`${spool.rejected}/p5-now-b.json`, '{}');
+  assert.equal(cancel(spool, 'b').kind, 'asked');
+  assert.ok(fs.existsSync(spool.cancelMarker('b')));
+});
+
 test('a line of a batch that is not accepted, or was rejected, is not taken out of it; the whole of it is handed in again', async (t) => {
   const spool = tempSpool(t);
   dropFile(spool, 'p5-now-b.ndjson', '{"class":"A"}\n{"class":"B"}\n');
