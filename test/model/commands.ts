@@ -574,14 +574,14 @@ function expectSteered(
   job: ModelJob | undefined,
   high: number,
 ): { kind: string; state?: string } {
-  if (action === 'cancel' && (!job || isOver(job)) && model.isLive(of)) {
-    if (!model.markers.has(of)) model.mark(of);
-    return { kind: 'asked' };
-  }
+  if (action === 'cancel' && (!job || isOver(job)) && model.isLive(of)) return askInModel(model, of);
   if (!job) return model.known(of) ? { kind: 'conflict', state: 'completed' } : { kind: 'unknown' };
   const state = stateOf(job, model.now);
   if (job.where === 'claimed' && (action === 'priority' || action === 'remove')) return { kind: 'conflict', state: 'running' };
-  if (!(ALLOWED[action] as readonly string[]).includes(state)) return { kind: 'conflict', state };
+  return (ALLOWED[action] as readonly string[]).includes(state) ? steerInModel(model, action, of, job, high) : { kind: 'conflict', state };
+}
+
+function steerInModel(model: Model, action: Action, of: string, job: ModelJob, high: number): { kind: string } {
   switch (action) {
     case 'cancel':
       return cancelInModel(model, of, job);
@@ -594,10 +594,15 @@ function expectSteered(
     case 'priority':
       return renameInModel(model, job, { runAt: job.runAt === 'now' ? model.now : job.runAt, priority: high });
     case 'remove':
-      if (job.where !== 'failed' && job.where !== 'cancelled' && job.where !== 'rejected') model.markers.delete(of);
+      if (!isOver(job)) model.markers.delete(of);
       model.forget(job);
       return { kind: 'done' };
   }
+}
+
+function askInModel(model: Model, of: string): { kind: string } {
+  if (!model.markers.has(of)) model.mark(of);
+  return { kind: 'asked' };
 }
 
 const isOver = ({ where }: ModelJob): boolean => where === 'failed' || where === 'cancelled' || where === 'rejected';
@@ -608,8 +613,7 @@ function cancelInModel(model: Model, of: string, job: ModelJob): { kind: string 
     model.markers.delete(of);
     return { kind: 'cancelled' };
   }
-  if (!model.markers.has(of)) model.mark(of);
-  return { kind: 'asked' };
+  return askInModel(model, of);
 }
 
 function renameInModel(model: Model, job: ModelJob, change: Partial<ModelJob>): { kind: string } {

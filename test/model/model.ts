@@ -169,11 +169,8 @@ export class Model {
     const rank = ({ id, priority }: ModelJob) => (id === undefined ? 0 : priority);
     for (const job of requests.sort((a, b) => rank(b) - rank(a) || (a.name < b.name ? -1 : 1))) {
       const accepted = job.members ? this.#acceptBatch(job) : this.#acceptOne(job);
-      for (const id of accepted) {
-        const marker = before.get(id);
-        // It was meant for an earlier job of that id, or for none.
-        if (marker !== undefined && marker < job.arrived) this.markers.delete(id);
-      }
+      // They were meant for earlier jobs of those ids, or for none.
+      for (const id of accepted.filter((one) => (before.get(one) ?? job.arrived) < job.arrived)) this.markers.delete(id);
     }
     for (const id of this.nowhere) if (!this.markers.has(id)) this.nowhere.delete(id);
     while (this.#carryOutAll());
