@@ -4,7 +4,21 @@ import fs from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { adoptLines } from './adopt.ts';
-import { batchText, idle, inTime, linesOf, priority, RUN_ATS, retries, runAt, textOf, times } from './commands.ts';
+import {
+  batchText,
+  claiming,
+  endingOfPart,
+  idle,
+  inTime,
+  linesOf,
+  look,
+  priority,
+  RUN_ATS,
+  retries,
+  runAt,
+  textOf,
+  times,
+} from './commands.ts';
 import { partsIn } from './lines.ts';
 import { type Model, type ModelJob, type ModelSlot, namedBy, nameOf, stamp } from './model.ts';
 import { type Command, chosen, doing, which } from './step.ts';
@@ -24,12 +38,13 @@ const line = fc.record({ class: fc.constantFrom('Example', 'Example', 'Example',
 const dropping = fc
   .record({
     name,
+    isSeen: fc.boolean(),
     lines: fc.array(line, { minLength: 2, maxLength: 6 }),
     body: fc.constantFrom('good', 'good', 'good', 'good', 'good', 'good', 'good', 'half', 'mistaken', 'foreign'),
   })
   .map((file) =>
     doing({
-      name: `drop-batch(${file.name}, ${file.body}: ${file.lines.map((one) => `${one.class} ${one.retries}`).join('; ')})`,
+      name: `drop-batch${file.isSeen ? '-and-look' : ''}(${file.name}, ${file.body}: ${file.lines.map((one) => `${one.class} ${one.retries}`).join('; ')})`,
       isPossible: (model) => !model.isTaken('incoming', file.name),
       async act(model, world) {
         const body = file.body === 'foreign' ? 'good' : (file.body as ModelJob['body']);
@@ -40,6 +55,8 @@ const dropping = fc
         const text = body === 'good' ? batchText(members) : batchText(members.slice(0, -1)) + textOf(members.at(-1) as ModelJob, body);
         world.put(path.join(world.spool.incoming, file.name), text);
         model.arrive({ ...namedBy(file.name), name: file.name, body, members, serial: 0 });
+        // What waits to be accepted keeps all else waiting.
+        if (file.isSeen) await look(model, world);
         return undefined;
       },
     }),
@@ -92,7 +109,7 @@ function die(model: Model, world: World, slot: ModelSlot, lines: ModelJob[]): vo
   adoptLines(model, world, slot, lines);
 }
 
-const dyingClaiming = fc.tuple(which, fc.constantFrom(1, 2, 3, 6), fc.nat(8)).map(([index, count, calls]) =>
+const dyingClaiming = fc.tuple(which, fc.constantFrom(1, 2, 3, 6), fc.nat(6)).map(([index, count, calls]) =>
   doing({
     name: `die-claiming(${count}, after ${calls} calls)`,
     isPossible: (model) => !model.paused && idle(model).length > 0 && model.due().some(({ batch }) => batch !== undefined),
@@ -186,9 +203,10 @@ function rename({ spool }: World, from: string, lines: ModelJob[], to: string, c
 }
 
 export const batchCommands: fc.Arbitrary<Command>[] = [
-  ...times(9, dropping),
-  ...times(2, givingBack, dyingGivingBack, killingStuck),
-  ...times(4, dyingClaiming),
+  ...times(7, dropping),
+  ...times(14, claiming, endingOfPart),
+  ...times(3, givingBack, dyingGivingBack, killingStuck),
+  ...times(7, dyingClaiming),
   removing,
   holding,
   reranking,

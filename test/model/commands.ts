@@ -121,18 +121,22 @@ const looking = fc.constant(null).map(() =>
   doing({
     name: 'look',
     async act(model, world) {
-      // Their writers are at them still: how long a text may stay unfinished is told by another clock.
-      for (const job of halfWritten(model)) {
-        world.write(path.join(world.spool.incoming, job.name));
-        Object.assign(job, { writtenAt: model.now, arrived: model.tick() });
-      }
-      model.standing = world.standing();
-      await world.look();
-      model.look();
+      await look(model, world);
       return undefined;
     },
   }),
 );
+
+export async function look(model: Model, world: World): Promise<void> {
+  // Their writers are at them still: how long a text may stay unfinished is told by another clock.
+  for (const job of halfWritten(model)) {
+    world.write(path.join(world.spool.incoming, job.name));
+    Object.assign(job, { writtenAt: model.now, arrived: model.tick() });
+  }
+  model.standing = world.standing();
+  await world.look();
+  model.look();
+}
 
 const restarting = fc.constant(null).map(() =>
   doing({
@@ -218,7 +222,7 @@ export function startRunner(model: Model, world: World): string {
 
 export const idle = (model: Model): ModelSlot[] => model.slots.filter(({ life, job }) => life === 'alive' && !job);
 
-const claiming = fc.tuple(which, fc.constantFrom(1, 2, 2, 3, 6)).map(([index, count]) =>
+export const claiming = fc.tuple(which, fc.constantFrom(1, 2, 2, 3, 6)).map(([index, count]) =>
   doing({
     name: `claim-best(${count})`,
     isPossible: (model) => !model.paused && idle(model).length > 0 && model.due().length > 0,
@@ -340,20 +344,26 @@ const runningOn = ({ current, company }: Bench) => current ?? company?.attempts.
 /** A job is stopped only where its marker asks for it. */
 const mayEnd = (model: Model, end: End) => (slot: ModelSlot) => end !== 'cancelled' || model.isCancelAsked(slot.job as ModelJob);
 
-const ending = fc.tuple(which, fc.constantFrom(...ENDS), fc.constantFrom(false, false, false, true)).map(([index, end, mustStop]) =>
-  doing({
-    name: `end(${end}${mustStop ? ', and give back' : ''})`,
-    isPossible: (model) => busy(model).some(mayEnd(model, end)),
-    async act(model, world) {
-      const slot = chosen(busy(model).filter(mayEnd(model, end)), index);
-      const job = slot.job as ModelJob;
-      const isLine = job.batch !== undefined;
-      const to = await world.end(slot.slot, HOW[end], mustStop);
-      assert.equal(to, endInModel(model, slot, end, mustStop), 'where the runner says that the job went');
-      return `${slot.slot} ${job.id}${isLine ? ', a line' : ''}: ${to}`;
-    },
-  }),
-);
+/** How an attempt ends, of the runners that `isOne` says. */
+const endingOf = (ends: readonly End[], isOne: (slot: ModelSlot) => boolean): fc.Arbitrary<Command> =>
+  fc.tuple(which, fc.constantFrom(...ends), fc.constantFrom(false, false, false, true)).map(([index, end, mustStop]) =>
+    doing({
+      name: `end(${end}${mustStop ? ', and give back' : ''})`,
+      isPossible: (model) => busy(model).filter(isOne).some(mayEnd(model, end)),
+      async act(model, world) {
+        const slot = chosen(busy(model).filter(isOne).filter(mayEnd(model, end)), index);
+        const job = slot.job as ModelJob;
+        const isLine = job.batch !== undefined;
+        const to = await world.end(slot.slot, HOW[end], mustStop);
+        assert.equal(to, endInModel(model, slot, end, mustStop), 'where the runner says that the job went');
+        return `${slot.slot} ${job.id}${isLine ? ', a line' : ''}: ${to}`;
+      },
+    }),
+  );
+
+const ending = endingOf(ENDS, () => true);
+/** Of a part many end, one after the other. */
+export const endingOfPart = endingOf(['completed', 'completed', 'completed', 'failed', 'snoozed'], ({ isPart }) => isPart === true);
 
 function endInModel(model: Model, slot: ModelSlot, end: End, mustStop: boolean): string {
   const job = slot.job as ModelJob;
