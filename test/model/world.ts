@@ -28,7 +28,7 @@ import { platform } from '../../spool/platform.ts';
 import { completedLines } from '../../spool/query.ts';
 import { openSpool, type Spool } from '../../spool/spool.ts';
 import { type Attempting, nextAttempt } from './handler.ts';
-import { idsStanding, type Line, linesIn } from './lines.ts';
+import { idsStanding, type Line, linesIn, partsIn } from './lines.ts';
 import { POLICY } from './model.ts';
 
 /** Thrown by a disk whose process is gone. */
@@ -144,8 +144,9 @@ export class World {
 
   /** The lines of batches in a folder for which its parts stand. */
   lines(folder: string): Line[] {
+    if (!fs.existsSync(folder) || partsIn(fs.readdirSync(folder)).length === 0) return [];
     const done = new Set([...completedLines(this.spool)].map(({ id, acceptedAt }) => `${id} ${acceptedAt}`));
-    return fs.existsSync(folder) ? linesIn(folder, (id, acceptedAt) => done.has(`${id} ${acceptedAt}`)) : [];
+    return linesIn(folder, (id, acceptedAt) => done.has(`${id} ${acceptedAt}`));
   }
 
   rescue(): void {
