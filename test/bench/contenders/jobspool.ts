@@ -66,10 +66,8 @@ async function openJobspool(stage: Stage, durability: 'full' | 'none'): Promise<
   return {
     ...producer,
     hold: async () => fs.writeFileSync(spool.paused, ''),
-    release: async () => {
-      await until(() => fs.readdirSync(spool.incoming).length === 0, 'all requests to be accepted');
-      fs.rmSync(spool.paused);
-    },
+    taken: () => until(() => fs.readdirSync(spool.incoming).length === 0, 'all requests to be accepted'),
+    release: async () => fs.rmSync(spool.paused),
   };
 }
 
