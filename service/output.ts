@@ -65,7 +65,7 @@ export async function logSink(stream: NodeJS.WriteStream & { fd: number }): Prom
   stream.removeAllListeners('error').on('error', () => undefined);
   // It may be a file on a full disk.
   process.stderr.on('error', () => undefined);
-  if (!stream.isTTY) return (lines) => void stream.write(lines);
+  if (!stream.isTTY) return together(stream);
   const { default: pretty } = await import('pino-pretty');
   const shown = pretty({
     colorize: !process.env.NO_COLOR,
@@ -77,6 +77,20 @@ export async function logSink(stream: NodeJS.WriteStream & { fd: number }): Prom
   });
   return (lines) => {
     for (const line of lines.split('\n')) if (line !== '') shown.write(`${lineForTerminal(line)}\n`);
+  };
+}
+
+// What is logged in one turn of the event loop goes out in one write, after what it was logged by: jobs wait for that, not for this.
+function together(stream: NodeJS.WriteStream): (lines: string) => void {
+  let held = '';
+  const flush = () => {
+    if (held !== '') stream.write(held);
+    held = '';
+  };
+  process.once('exit', flush);
+  return (lines) => {
+    if (held === '') setImmediate(flush);
+    held += lines;
   };
 }
 

@@ -6,8 +6,14 @@ export const AHEAD_MS = 10;
 /** However short the jobs are, no runner is proposed more at once. */
 export const MAX_BATCH = 64;
 
-/** A runner as the proposals see it. Times in milliseconds, `lastReport` on the monotonic clock. */
-export type RunnerView = { slot: string; proposed: number; averageMs: number; lastReport: number };
+/** A runner that is busy with one job is told of the next so long before that should end, or it would be idle until it has reported. */
+export const EARLY_MS = 3;
+
+/**
+ * A runner as the proposals see it. Times in milliseconds, `lastReport` on the monotonic clock; so is `endsAt`, when the one job that it has in hand should
+ * be over, where its jobs take longer than what it is given at once.
+ */
+export type RunnerView = { slot: string; proposed: number; averageMs: number; lastReport: number; endsAt?: number | undefined };
 
 /** How many jobs a runner should have in hand: one while nothing is known of its jobs, more the shorter they are. */
 export function batchFor(averageMs: number): number {
@@ -29,9 +35,9 @@ export function chunkFor(averageMs: number | undefined): number {
  * again when half of its batch is done; what is scarce is spread, so that runners start equally good jobs at the same time. One that still has
  * work is not told of a few more at a time, while they come in one by one: each message costs more than a short job.
  */
-export function shares(runners: readonly RunnerView[], ready: number): Map<string, number> {
+export function shares(runners: readonly RunnerView[], ready: number, clock: number): Map<string, number> {
   const room = runners
-    .map(({ slot, proposed, averageMs }) => ({ slot, proposed, batch: batchFor(averageMs) }))
+    .map(({ slot, proposed, averageMs, endsAt }) => ({ slot, proposed, batch: isNearly(endsAt, clock) ? 2 : batchFor(averageMs) }))
     .filter(({ proposed, batch }) => proposed <= batch / 2)
     .map(({ slot, proposed, batch }) => ({ slot, room: batch - proposed, least: proposed === 0 ? 1 : Math.ceil(batch / 4) }));
   const fair = Math.max(1, Math.ceil(ready / Math.max(1, room.length)));
@@ -45,6 +51,9 @@ export function shares(runners: readonly RunnerView[], ready: number): Map<strin
   }
   return dealt;
 }
+
+// Not for one that is late: how long that will be is unknown, and a better job may come meanwhile.
+const isNearly = (endsAt: number | undefined, clock: number): boolean => endsAt !== undefined && Math.abs(endsAt - clock) <= EARLY_MS;
 
 /** Deals the best-first `names` round by round, so that every runner gets jobs as good as its neighbour's. */
 export function deal(names: readonly string[], dealt: ReadonlyMap<string, number>): Map<string, string[]> {
@@ -60,9 +69,12 @@ export function deal(names: readonly string[], dealt: ReadonlyMap<string, number
   return hands;
 }
 
-/** Whether a runner is stuck on a job while others that were proposed to it wait: then those are proposed to somebody else. */
-export function isStuck({ proposed, lastReport }: Pick<RunnerView, 'proposed' | 'lastReport'>, clock: number): boolean {
-  return proposed > 1 && clock - lastReport > 2 * AHEAD_MS;
+/**
+ * Whether a runner is stuck on a job while others that were proposed to it wait: then those are proposed to somebody else. Where its jobs take long, the
+ * next was proposed in the midst of one, which has its time.
+ */
+export function isStuck({ proposed, lastReport, averageMs }: Omit<RunnerView, 'slot'>, clock: number): boolean {
+  return proposed > 1 && clock - lastReport > 2 * AHEAD_MS + (averageMs > AHEAD_MS ? averageMs : 0);
 }
 
 /**

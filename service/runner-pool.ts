@@ -8,6 +8,7 @@ import {
   AHEAD_MS,
   chunkFor,
   deal,
+  EARLY_MS,
   isStuck,
   isStuckShared,
   paceOf,
@@ -56,6 +57,8 @@ type Member = {
   taking: NodeJS.Timeout | undefined;
   /** It did not claim what it was proposed: nothing more is, until it is heard of. */
   deaf: boolean;
+  /** Wakes the pool before its one job should end. */
+  ending: NodeJS.Timeout | undefined;
   /** The shared method of all that it was proposed, if it is one. */
   sharing: Sharing | undefined;
 };
@@ -124,7 +127,8 @@ export class RunnerPool {
   propose(ready: number, due: Pick<DueJobs, 'putBack'> & { take(count: number): string[] }): void {
     if (this.#isTaking) return;
     const serving = this.#serving();
-    const dealt = shares(serving.filter(({ deaf, part }) => !deaf && part === undefined).map(view), ready);
+    const hearing = serving.filter(({ deaf, part }) => !deaf && part === undefined);
+    const dealt = shares(hearing.map(view), ready, performance.now());
     const total = [...dealt.values()].reduce((sum, count) => sum + count, 0);
     if (total === 0) return;
     const names = due.take(total);
@@ -172,7 +176,7 @@ export class RunnerPool {
       this.#serving().flatMap((member) => (member.deaf || member.part !== undefined ? [] : [[member.slot as string, member]])),
     );
     const own = [...members.values()].filter(({ sharing }) => sharing === undefined);
-    const dealt = shares(own.map(view), ready);
+    const dealt = shares(own.map(view), ready, performance.now());
     const seats = [...members.values()].map((member) => seatOf(member, dealt));
     const hands = new Map<string, string[]>();
     let placed: Placed | undefined;
@@ -209,6 +213,16 @@ export class RunnerPool {
     if (member.proposed.size === 0 || member.sharing) member.lastReport = performance.now();
     for (const name of names) member.proposed.add(name);
     member.process.send({ kind: 'propose', names, lines });
+    this.#expectEnd(member);
+  }
+
+  // Shortly before the end of a job that takes long, so that its runner goes on without a pause.
+  #expectEnd(member: Member): void {
+    clearTimeout(member.ending);
+    const { endsAt } = view(member);
+    if (endsAt === undefined) return;
+    const waitMs = endsAt - EARLY_MS - performance.now();
+    if (waitMs > 0) member.ending = setTimeout(() => this.#events.onRoom(), waitMs);
   }
 
   /** Takes back what runners have not begun. */
@@ -276,6 +290,7 @@ export class RunnerPool {
       retiring: false,
       deaf: false,
       sharing: undefined,
+      ending: undefined,
     };
     this.#members.add(member);
   }
@@ -319,6 +334,7 @@ export class RunnerPool {
         member.proposed.delete(name);
         if (member.part === name) letGo(member);
       }
+      this.#expectEnd(member);
     }
     forgetSharing(member);
   }
@@ -379,6 +395,7 @@ export class RunnerPool {
 
   #leave(member: Member, exit: RunnerExit): void {
     this.#members.delete(member);
+    clearTimeout(member.ending);
     letGo(member);
     if (member.proposed.size > 0) this.#events.onReturned([...member.proposed]);
     this.#events.onExit(member.slot, exit);
@@ -450,10 +467,11 @@ function sit(seat: Seat, member: Member, sharing: Sharing | undefined): void {
   } else seat.share -= 1;
 }
 
-const view = ({ slot, proposed, running, averageMs, lastReport }: Member): RunnerView => ({
+const view = ({ slot, proposed, running, averageMs, lastReport, sharing }: Member): RunnerView => ({
   slot: slot as string,
   // A job that was taken back and had begun all the same still fills its place.
   proposed: proposed.size + (running !== undefined && !proposed.has(running) ? 1 : 0),
   averageMs: averageMs ?? AHEAD_MS,
   lastReport,
+  endsAt: averageMs !== undefined && averageMs >= AHEAD_MS && proposed.size === 1 && !sharing ? lastReport + averageMs : undefined,
 });

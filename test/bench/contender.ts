@@ -40,7 +40,9 @@ export type Session = {
   produce(order: Order): Promise<Produced>;
   /** Nothing is run from now on, but jobs are taken in. */
   hold(): Promise<void>;
-  /** Lets a backlog go, once all of it has been taken in. */
+  /** Resolves when all that was produced while it was held has been taken in; undefined where that is so when it is acknowledged. */
+  taken?(): Promise<void>;
+  /** Lets a backlog go. */
   release(): Promise<void>;
   /** How many jobs are not over yet, by its own books. */
   left(): Promise<number>;

@@ -32,6 +32,7 @@ export async function runJobs(bout: Bout, plan: Plan, read: (ran: Ran) => Figure
     const order = orderOf(bout, plan);
     if (plan.isHeld) await session.hold();
     const early = plan.isHeld ? await session.produce(order) : undefined;
+    if (plan.isHeld) await session.taken?.();
     const cpuBefore = cpuSeconds(session.pids());
     const memory = watchMemory(session.pids);
     if (plan.isHeld) await session.release();

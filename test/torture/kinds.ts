@@ -53,7 +53,7 @@ export const KINDS: readonly Kind[] = [
     method: 'beside',
     arg: [60_000, 60_000],
     cancelAfterMs: [100, 1_500],
-    ends: ['cancelled'],
+    ends: ['cancelled', 'completed'],
   },
   {
     name: 'besidelate',

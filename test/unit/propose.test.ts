@@ -8,6 +8,7 @@ import {
   batchForShared,
   chunkFor,
   deal,
+  EARLY_MS,
   isStuck,
   isStuckShared,
   MAX_BATCH,
@@ -52,7 +53,7 @@ test('no job is dealt twice or dropped, none goes beyond a batch, and none waits
     .map((list) => list.map((over, index) => runner(`s${index}`, over)));
   fc.assert(
     fc.property(runners, fc.integer({ min: 0, max: 300 }), (views, ready) => {
-      const dealt = shares(views, ready);
+      const dealt = shares(views, ready, 0);
       const total = [...dealt.values()].reduce((sum, share) => sum + share, 0);
       assert.ok(total <= ready);
       for (const view of views) assert.ok((dealt.get(view.slot) ?? 0) + view.proposed <= Math.max(view.proposed, batchFor(view.averageMs)));
@@ -67,12 +68,30 @@ test('no job is dealt twice or dropped, none goes beyond a batch, and none waits
 
 test('what is scarce is spread over the free runners', () => {
   assert.deepEqual(
-    [...shares([runner('a', { averageMs: 0 }), runner('b', { averageMs: 0 })], 4)],
+    [...shares([runner('a', { averageMs: 0 }), runner('b', { averageMs: 0 })], 4, 0)],
     [
       ['a', 2],
       ['b', 2],
     ],
   );
+});
+
+test('a runner is told of its next job shortly before a long one should end, and no sooner; not when that is late, for a better one may come', () => {
+  const busy = runner('a', { proposed: 1, averageMs: 20, endsAt: 120 });
+  const given = (clock: number) => shares([busy], 5, clock).get('a');
+  assert.equal(given(110), undefined);
+  assert.equal(given(120 - EARLY_MS), 1);
+  assert.equal(given(120 + EARLY_MS), 1);
+  assert.equal(given(130), undefined);
+  const two = { ...busy, proposed: 2 };
+  assert.equal(shares([two], 5, 120).get('a'), undefined);
+});
+
+test('a runner with work is told of a few more jobs together, not of each as it comes', () => {
+  const busy = runner('a', { proposed: 10, averageMs: 0.1 });
+  assert.equal(shares([busy], 15, 0).get('a'), undefined);
+  assert.equal(shares([busy], 16, 0).get('a'), 16);
+  assert.equal(shares([runner('a', { averageMs: 0.1 })], 1, 0).get('a'), 1, 'one that is free begins at once');
 });
 
 test('the best jobs start first: every runner is dealt one before any gets a second', () => {
@@ -96,6 +115,8 @@ test('a runner that sits on other jobs while one takes long is stuck; one with a
   assert.equal(isStuck(runner('a', { proposed: 2 }), 2 * AHEAD_MS + 1), true);
   assert.equal(isStuck(runner('a', { proposed: 2 }), 2 * AHEAD_MS), false);
   assert.equal(isStuck(runner('a', { proposed: 1 }), 1_000_000), false);
+  assert.equal(isStuck(runner('a', { proposed: 2, averageMs: 25 }), 2 * AHEAD_MS + 25), false, 'a job of the usual length is not over');
+  assert.equal(isStuck(runner('a', { proposed: 2, averageMs: 25 }), 2 * AHEAD_MS + 26), true);
 });
 
 test('the average follows the jobs of a runner', () => {

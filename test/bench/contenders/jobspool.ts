@@ -66,10 +66,8 @@ async function openJobspool(stage: Stage, durability: 'full' | 'none'): Promise<
   return {
     ...producer,
     hold: async () => fs.writeFileSync(spool.paused, ''),
-    release: async () => {
-      await until(() => fs.readdirSync(spool.incoming).length === 0, 'all requests to be accepted');
-      fs.rmSync(spool.paused);
-    },
+    taken: () => until(() => fs.readdirSync(spool.incoming).length === 0, 'all requests to be accepted'),
+    release: async () => fs.rmSync(spool.paused),
   };
 }
 
@@ -121,9 +119,18 @@ function runnersOf(spool: Spool): number {
   return kinds.filter((kind) => kind === 'runner').length;
 }
 
+// A batch is as many jobs as the range in its name says, or as it has lines.
+function jobsIn(folder: string, name: string): number {
+  if (name.endsWith('.json')) return 1;
+  if (!name.endsWith('.ndjson')) return 0;
+  const [, from, to] = /@(\d+)-(\d+)\.ndjson$/.exec(name) ?? [];
+  if (from !== undefined) return Number(to) - Number(from) + 1;
+  return fs.readFileSync(path.join(folder, name), 'utf8').trimEnd().split('\n').length;
+}
+
 // Read from the disk itself, as a person would count them.
 function leftIn(spool: Spool): number {
-  const files = (folder: string) => fs.readdirSync(folder).filter((name) => name.endsWith('.json') || name.endsWith('.ndjson')).length;
+  const files = (folder: string) => fs.readdirSync(folder).reduce((sum, name) => sum + jobsIn(folder, name), 0);
   const claimed = fs
     .readdirSync(spool.running, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && !entry.name.endsWith('.lock'));
