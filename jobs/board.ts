@@ -4,7 +4,10 @@
  */
 import type { Policy } from '../spool/policy.ts';
 
-/** `idle` → `running` → `finished` by the main thread, or `running` → `taken` by the watchdog, which then settles and kills. */
+/**
+ * `idle` → `running` → `finished` by the main thread, or `running` → `taken` by the watchdog, which then settles and kills. In a shared runner
+ * `finished` also stands for a job that is being claimed, and turns `idle` when the job is settled: a kill waits so long for it.
+ */
 const PHASE = { idle: 0, running: 1, finished: 2, taken: 3 } as const;
 // One integer holds the number of the attempt and its phase, so that a step meant for one attempt never hits the next.
 const stateOf = (sequence: number, phase: number): number => (sequence << 2) | phase;
@@ -15,7 +18,7 @@ export type Posted = { name: string; startedAt: number; startedClock: number; wr
 /** The monotonic clock that all threads of a process share, in milliseconds. */
 export const sharedClock = (): number => Number(process.hrtime.bigint() / 1_000n) / 1_000;
 
-const INTS = { state: 0, heard: 1, nameLength: 2, ownTerms: 3, asked: 4, reason: 5, signalling: 6 } as const;
+const INTS = { state: 0, heard: 1, nameLength: 2, ownTerms: 3, asked: 4, reason: 5, signalling: 6, closing: 7, chunkEnd: 8 } as const;
 const REASONS = ['cancelled', 'timed-out'] as const;
 const NUMBERS = {
   startedAt: 0,
@@ -27,7 +30,7 @@ const NUMBERS = {
   timeoutMs: 6,
   startedClock: 7,
 } as const;
-const NUMBERS_AT = 32;
+const NUMBERS_AT = 40;
 const NAME_AT = NUMBERS_AT + 8 * 8;
 const NAME_BYTES = 256;
 /** A watchdog that sends signals for longer than this has died on the way. */
@@ -42,7 +45,7 @@ export class Board {
 
   constructor(memory = new SharedArrayBuffer(NAME_AT + NAME_BYTES)) {
     this.memory = memory;
-    this.#ints = new Int32Array(memory, 0, 8);
+    this.#ints = new Int32Array(memory, 0, 9);
     this.#numbers = new Float64Array(memory, NUMBERS_AT, 8);
     this.#name = new Uint8Array(memory, NAME_AT, NAME_BYTES);
   }
@@ -69,6 +72,39 @@ export class Board {
     for (let waits = 0; waits < MAX_WAITS && Atomics.load(this.#ints, INTS.signalling) === 1; waits++)
       Atomics.wait(this.#ints, INTS.signalling, 1, WAIT_MS);
     return isOurs;
+  }
+
+  /** Main thread of a shared runner: a job is about to be claimed. */
+  reserve(): void {
+    Atomics.store(this.#ints, INTS.state, stateOf(this.sequence, PHASE.finished));
+  }
+
+  /** Main thread of a shared runner: the job is settled, or was not claimed. */
+  rest(): void {
+    Atomics.store(this.#ints, INTS.state, stateOf(this.sequence, PHASE.idle));
+  }
+
+  /** Whether a job is just being claimed or settled. */
+  get isBusy(): boolean {
+    return (Atomics.load(this.#ints, INTS.state) & 3) === PHASE.finished;
+  }
+
+  /** Watchdog, on the runner's first board: from now on nothing is claimed, for the process is about to be killed. Or it is not after all. */
+  setClosing(isClosing: boolean): void {
+    Atomics.store(this.#ints, INTS.closing, isClosing ? 1 : 0);
+  }
+
+  /** The last line of the part of a batch to which the attempt belongs; 0 where it belongs to none. The watchdog changes it only while the attempt runs. */
+  get chunkEnd(): number {
+    return Atomics.load(this.#ints, INTS.chunkEnd);
+  }
+
+  set chunkEnd(line: number) {
+    Atomics.store(this.#ints, INTS.chunkEnd, line);
+  }
+
+  get isClosing(): boolean {
+    return Atomics.load(this.#ints, INTS.closing) === 1;
   }
 
   /** Watchdog: does something that only this attempt's processes may feel. Not done when it is over; it is not over before it is done. */

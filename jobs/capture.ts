@@ -7,6 +7,7 @@ import { maskSecrets } from '../spool/mask.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { JobLogger } from './handler.ts';
 import { capFile, type JobLog } from './job-log.ts';
+import { whose } from './whose.ts';
 
 let current: JobLog | undefined;
 
@@ -17,14 +18,22 @@ export function capturePrints(): void {
     stream.on('error', () => undefined);
     const original = stream.write.bind(stream) as (...args: unknown[]) => boolean;
     stream.write = ((chunk: string | Uint8Array, ...rest: unknown[]): boolean => {
-      if (!current) return original(chunk, ...rest);
+      const log = logOfNow();
+      if (!log) return original(chunk, ...rest);
       const encoding = rest.find((value) => typeof value === 'string') as BufferEncoding | undefined;
       const callback = rest.find((value) => typeof value === 'function') as (() => void) | undefined;
-      current.write(typeof chunk === 'string' && encoding ? Buffer.from(chunk, encoding) : chunk);
+      log.write(typeof chunk === 'string' && encoding ? Buffer.from(chunk, encoding) : chunk);
       if (callback) process.nextTick(callback);
       return true;
     }) as typeof stream.write;
   }
+}
+
+// What a job that shared its runner left behind (a timer, say) has no log any more, and must not write into another's.
+function logOfNow(): JobLog | undefined {
+  const attempt = whose();
+  if (!attempt) return current;
+  return attempt.isOver ? undefined : attempt.log;
 }
 
 /** Directs prints to this attempt's log, until `endCapture`. */
@@ -35,18 +44,27 @@ export function beginCapture(log: JobLog): void {
 /** Ends the attempt's log, with what went past it. Never throws. */
 export function endCapture(spool: Spool, log: JobLog, outputFile: string, outputFd: number): void {
   current = undefined;
-  try {
-    capFile(spool, outputFile);
-    const size = spool.disk.sizeOf(outputFd);
-    if (size > 0) {
-      log.write(spool.disk.readBytes(outputFile, 0, size));
-      spool.disk.truncate(outputFd, 0);
-    }
-  } catch {
-    // A disk that cannot be written on: what a job printed past its log must not decide how the job ended.
-  }
+  log.write(takeOutput(spool, outputFile, outputFd));
   log.close();
 }
+
+/** Empties the runner's output file and returns what was in it. Never throws. */
+export function takeOutput(spool: Spool, outputFile: string, outputFd: number): Buffer {
+  try {
+    const { disk } = spool;
+    if (disk.sizeOf(outputFd) === 0) return NOTHING;
+    capFile(spool, outputFile);
+    const size = disk.sizeOf(outputFd);
+    const bytes = disk.readBytes(outputFile, 0, size);
+    disk.truncate(outputFd, 0);
+    return bytes;
+  } catch {
+    // A disk that cannot be written on: what a job printed past its log must not decide how the job ended.
+    return NOTHING;
+  }
+}
+
+const NOTHING = Buffer.alloc(0);
 
 /** `jobContext().log`: a line with time and level in the job's log. */
 export function jobLogger(log: JobLog): JobLogger {

@@ -1,19 +1,33 @@
 import { z } from 'zod';
 import { RequestPolicy } from '../spool/request.ts';
 
-/** `warm`: the runner serves job after job. `fresh`: each attempt has a process of its own. */
-const Isolation = z.enum(['warm', 'fresh']);
+/**
+ * `warm`: the runner serves job after job. `fresh`: each attempt has a process of its own. `shared`: the runner runs up to `concurrency` of
+ * the method's jobs at once.
+ */
+const Isolation = z.enum(['warm', 'fresh', 'shared']);
+
+/** How many jobs of a shared method one runner runs at once where the method does not say. */
+export const DEFAULT_CONCURRENCY = 10;
+const MAX_CONCURRENCY = 1_000;
+const Concurrency = z.int(`expected a whole number from 1 to ${MAX_CONCURRENCY}`);
 
 const isSchema = (value: unknown): value is z.ZodType =>
   value instanceof z.ZodType || (typeof value === 'object' && value !== null && '_zod' in value);
 
-export const MethodPolicy = z.strictObject({
+const Fields = z.strictObject({
   ...RequestPolicy.shape,
   params: z.union([z.custom<z.ZodType>(isSchema), z.record(z.string(), z.unknown())]).optional(),
   maxDelay: RequestPolicy.shape.retryDelay,
   retryOn: z.array(z.string()).optional(),
   noRetryOn: z.array(z.string()).optional(),
   isolation: Isolation.optional(),
+  concurrency: Concurrency.min(1).max(MAX_CONCURRENCY).optional(),
+});
+
+export const MethodPolicy = Fields.refine(({ isolation, concurrency }) => concurrency === undefined || isolation === 'shared', {
+  path: ['concurrency'],
+  message: 'belongs to isolation "shared", where one runner runs several jobs of the method at once',
 });
 
 /** How a method may be called and how its failures are met. `params`: a zod schema, or a JSON Schema in the JSON form. */
@@ -34,7 +48,13 @@ export const ModuleEntry = z.strictObject({
 export const CommandEntry = z.strictObject({
   /** The program and its arguments; no shell sees them. It runs in the folder of the allow-list's file. */
   command: z.array(z.string().min(1)).min(1),
-  methods: Methods,
+  methods: z.record(
+    z.string(),
+    MethodPolicy.refine(({ isolation }) => isolation !== 'shared', {
+      path: ['isolation'],
+      message: 'a command has a process of its own: expected "warm" or "fresh"',
+    }),
+  ),
 });
 
 export type AllowlistEntry = z.infer<typeof ModuleEntry> | z.infer<typeof CommandEntry>;

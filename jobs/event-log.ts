@@ -6,6 +6,7 @@
 import path from 'node:path';
 import pino from 'pino';
 import { type ErrorRecord, errorRecord } from '../spool/attempt.ts';
+import { iso } from '../spool/iso.ts';
 import { ERRORS_FILE, EVENTS_FILE } from '../spool/layout.ts';
 import type { Spool } from '../spool/spool.ts';
 import { DailyFile } from './daily-file.ts';
@@ -31,6 +32,8 @@ export type EventFields = {
   class?: string | undefined;
   method?: string | undefined;
   priority?: number;
+  /** How many jobs of a batch. */
+  jobs?: number;
   attempt?: number;
   durationMs?: number;
   runner?: string;
@@ -45,56 +48,87 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 export type EventLogOptions = {
   level?: LogLevel;
-  /** Also gets every line, with its newline. */
-  onLine?(line: string): void;
+  /** Also gets every line, with its newline; several at once where they were held. */
+  onLines?(lines: string): void;
 };
 
-/** An open pair of logs. Every line is on its way to the kernel when a call returns, so a crash loses none. */
+/** An open pair of logs. Every line is on its way to the kernel when a call returns, so a crash loses none; but see `holding`. */
 export class EventLog {
-  readonly #files: DailyFile[];
+  readonly #events: DailyFile;
+  readonly #errors: DailyFile;
   readonly #pino: pino.Logger;
+  readonly #onLines: EventLogOptions['onLines'];
+  #isError = false;
+  #isHolding = false;
+  #held = '';
 
-  constructor(spool: Spool, { level = 'info', onLine }: EventLogOptions = {}) {
-    const events = new DailyFile(spool, path.join(spool.logs, EVENTS_FILE));
-    const errors = new DailyFile(spool, path.join(spool.logs, ERRORS_FILE));
-    this.#files = [events, errors];
-    const streams: pino.StreamEntry[] = [
-      { level, stream: { write: (line) => events.write(line) } },
-      { level: 'error', stream: { write: (line) => errors.write(line) } },
-    ];
-    if (onLine) streams.push({ level, stream: { write: onLine } });
+  constructor(spool: Spool, { level = 'info', onLines }: EventLogOptions = {}) {
+    this.#events = new DailyFile(spool, path.join(spool.logs, EVENTS_FILE));
+    this.#errors = new DailyFile(spool, path.join(spool.logs, ERRORS_FILE));
+    this.#onLines = onLines;
     this.#pino = pino(
       {
         level,
         base: null,
-        timestamp: pino.stdTimeFunctions.isoTime,
+        timestamp: () => `,"time":"${iso(Date.now())}"`,
         formatters: { level: (label) => ({ level: label }) },
         serializers: { err: asRecord },
       },
-      pino.multistream(streams),
+      { write: (line) => this.#write(line) },
     );
   }
 
   /** A transition of a job. Failures and refusals go to the error log too. */
   event(event: JobEvent, fields: EventFields, text: string): void {
     const level = event === 'failed' || event === 'rejected' ? 'error' : event === 'retrying' || event === 'timed-out' ? 'warn' : 'info';
-    this.#pino[level]({ event, ...fields }, text);
+    this.#log(level, text, { event, ...fields });
+  }
+
+  /**
+   * What is logged meanwhile goes to the file with the next line, or with `flush`, whichever is first: a system call less for each job. A crash
+   * in between loses it.
+   */
+  holding(log: () => void): void {
+    this.#isHolding = true;
+    log();
+    this.#isHolding = false;
+  }
+
+  /** Writes what is held. */
+  flush(): void {
+    if (this.#held !== '') this.#write('');
   }
 
   info(text: string, fields: object = {}): void {
-    this.#pino.info(fields, text);
+    this.#log('info', text, fields);
   }
 
   warn(text: string, fields: object = {}): void {
-    this.#pino.warn(fields, text);
+    this.#log('warn', text, fields);
   }
 
   error(text: string, fields: object = {}): void {
-    this.#pino.error(fields, text);
+    this.#log('error', text, fields);
   }
 
   close(): void {
-    for (const file of this.#files) file.close();
+    this.flush();
+    for (const file of [this.#events, this.#errors]) file.close();
+  }
+
+  #log(level: 'info' | 'warn' | 'error', text: string, fields: object): void {
+    this.#isError = level === 'error';
+    this.#pino[level](fields, text);
+  }
+
+  #write(line: string): void {
+    if (this.#isError && line !== '') this.#errors.write(line);
+    this.#held += line;
+    if (this.#isHolding) return;
+    const lines = this.#held;
+    this.#held = '';
+    this.#events.write(lines);
+    this.#onLines?.(lines);
   }
 }
 

@@ -6,7 +6,14 @@ import { messageOf } from '../spool/errors.ts';
 import { type Policy, resolvePolicy } from '../spool/policy.ts';
 import { type Request, type RequestPolicy, sentence, sentences } from '../spool/request.ts';
 import { visible } from '../spool/visible.ts';
-import { type AllowlistEntry, type AllowlistShape, CommandEntry, type MethodPolicy, ModuleEntry } from './define-allowlist.ts';
+import {
+  type AllowlistEntry,
+  type AllowlistShape,
+  CommandEntry,
+  DEFAULT_CONCURRENCY,
+  type MethodPolicy,
+  ModuleEntry,
+} from './define-allowlist.ts';
 
 /** The allow-list could not be read; the message says where and why. */
 export class AllowlistError extends Error {
@@ -20,6 +27,9 @@ export class AllowlistError extends Error {
 export type Permitted = { entry: AllowlistEntry; policy: MethodPolicy; params: Request['params'] };
 
 export type Checked = ({ ok: true } & Permitted) | { ok: false; reason: string };
+
+/** A shared method's jobs run side by side in one runner, up to so many. `key`: which method that is. */
+export type Sharing = { key: string; concurrency: number };
 
 /** Where the allow-list is when nobody names one, relative to the working directory. */
 export const DEFAULT_ALLOWLISTS = ['jobs/allowlist.ts', 'jobs/allowlist.js', 'jobs/allowlist.json'];
@@ -69,6 +79,19 @@ export class Allowlist {
     if (result.success) return { ok: true, entry, policy, params: result.data as Request['params'] };
     const mistakes = sentences(result.error.issues, request.params, 'params');
     return refuse(`${request.class}.${request.method} does not take these parameters: ${mistakes}`);
+  }
+
+  /** How the jobs of a method share a runner; undefined where each has one to itself. */
+  sharingOf(className: string, method: string): Sharing | undefined {
+    const entry = own(this.classes, className);
+    const policy = entry && own(entry.methods, method);
+    if (policy?.isolation !== 'shared') return undefined;
+    return { key: key(className, method), concurrency: policy.concurrency ?? DEFAULT_CONCURRENCY };
+  }
+
+  /** Whether any method is shared. */
+  get hasShared(): boolean {
+    return Object.values(this.classes).some(({ methods }) => Object.values(methods).some(({ isolation }) => isolation === 'shared'));
   }
 
   /** The policy of a request, whether or not it still may run. */

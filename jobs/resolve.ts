@@ -13,8 +13,7 @@ type ModuleEntry = Extract<AllowlistEntry, { module: string }>;
  * constructor. A module that is there but throws while it loads rejects the promise: that is a failure of the job.
  */
 export async function resolveHandler(folder: string, className: string, method: string, entry: ModuleEntry): Promise<Resolved> {
-  const file = path.resolve(folder, entry.module);
-  const module = loaded.get(file) ?? (await load(file));
+  const { file, module } = loaded.get(entry) ?? (await load(path.resolve(folder, entry.module), entry));
   if (!module) return { ok: false, reason: `class "${className}" is on the allow-list, but its module ${file} does not exist` };
   const exported = entry.export ?? className;
   const Class = Object.hasOwn(module, exported) ? module[exported] : undefined;
@@ -28,20 +27,20 @@ export async function resolveHandler(folder: string, className: string, method: 
   return { ok: true, call: (params) => found.apply(Reflect.construct(Class, []), params) };
 }
 
-type Module = Record<string, unknown>;
+type Loaded = { file: string; module?: Record<string, unknown> };
 
 // Asking the module system again for each job would cost more than a short job does.
-const loaded = new Map<string, Module>();
+const loaded = new WeakMap<ModuleEntry, Loaded>();
 
-async function load(file: string): Promise<Module | undefined> {
+async function load(file: string, entry: ModuleEntry): Promise<Loaded> {
   const url = pathToFileURL(file).href;
   try {
-    const module = (await import(url)) as Module;
-    loaded.set(file, module);
-    return module;
+    const found = { file, module: await import(url) };
+    loaded.set(entry, found);
+    return found;
   } catch (error) {
     // The module itself is missing; when it is there and imports one that is missing, that is an error of the job.
-    if (errnoOf(error) === 'ERR_MODULE_NOT_FOUND' && isAbout(error as Error, url, file)) return undefined;
+    if (errnoOf(error) === 'ERR_MODULE_NOT_FOUND' && isAbout(error as Error, url, file)) return { file };
     throw error;
   }
 }

@@ -3,27 +3,30 @@ import { cancelClaimed } from '../spool/cancel.ts';
 import { claim, putBack } from '../spool/claim.ts';
 import { decide, type Move } from '../spool/decide.ts';
 import { mayPass } from '../spool/errors.ts';
+import { iso } from '../spool/iso.ts';
 import { type AttemptSpan, attemptNumber, type End, type Job, jobOf } from '../spool/job.ts';
 import { type Ledger, ledgerLine } from '../spool/ledger.ts';
-import { clearCancel, isCancelRequested } from '../spool/marker.ts';
-import { marksOfSlot, Offspring } from '../spool/offspring.ts';
+import { clearCancel } from '../spool/marker.ts';
 import { platform } from '../spool/platform.ts';
 import type { Policy } from '../spool/policy.ts';
 import { clearAway } from '../spool/reject.ts';
 import { finishMoves, settle } from '../spool/settle.ts';
 import type { Spool } from '../spool/spool.ts';
 import { type Board, sharedClock } from './board.ts';
-import { beginCapture, endCapture, jobLogger } from './capture.ts';
+import type { CancelRequests } from './cancel-requests.ts';
+import { jobLogger } from './capture.ts';
+import type { Chunk } from './chunk.ts';
+import { type Company, type Desk, ownDesk, sharedDesk } from './desk.ts';
 import type { EventLog } from './event-log.ts';
-import { execute } from './execute.ts';
-import type { StopError } from './handler.ts';
+import { execute, type Surroundings } from './execute.ts';
 import { JobLog } from './job-log.ts';
 import { keepTrying } from './keep-trying.ts';
 import type { Allowlist, Permitted } from './load-allowlist.ts';
 import { jobFields, logMove } from './log-move.ts';
 import type { RunnerSettings, Settlement } from './messages.ts';
-import { progressWriter } from './progress.ts';
+import type { Place, Places } from './places.ts';
 import { stopError, timeoutError } from './stop.ts';
+import type { RunningAttempt } from './whose.ts';
 
 /** A runner's process as its attempts see it. */
 export type Bench = {
@@ -34,42 +37,89 @@ export type Bench = {
   ledger: Ledger;
   board: Board;
   log: EventLog;
+  cancelRequests: CancelRequests;
   /** Descriptor of the process's own output file. */
   outputFd: number;
   /** Attempts that this process has run. */
   attempts: number;
   /** Names of jobs that could not be read: each is logged once. */
   unread: Set<string>;
-  /** The attempt that runs now: tell it to stop, or that the process is broken. */
-  current: { stop(reason: StopError['reason']): void; breakWith(error: unknown): void } | undefined;
+  /** The attempt that has the runner to itself now. */
+  current: RunningAttempt | undefined;
+  /** Those that share it. */
+  company: Company | undefined;
+  /** The lines of a batch that it works through now, one after the other. */
+  chunk: Chunk | undefined;
+  places: Places;
+  /** How many outcomes are kept because the disk does not take them: nothing new is taken meanwhile. */
+  keeping: number;
+  /** A job that shared the runner was stopped, and left processes behind that might be another's. */
+  mustEndOffspring: boolean;
 };
 
 /** `retire`: why this process must serve no other job. */
 export type RanAttempt = Settlement & { retire?: string | undefined };
 
-export async function runAttempt(bench: Bench, name: string): Promise<RanAttempt> {
-  const { spool, slot, log } = bench;
+/** An attempt that has begun beside others: the next may begin while it runs. */
+export type BegunAttempt = { name: string; ended: Promise<RanAttempt> };
+
+export function runAttempt(bench: Bench, name: string): Promise<RanAttempt | BegunAttempt> {
+  return atPlace(bench, name, (place) => runClaimed(bench, name, place));
+}
+
+/** Claims and runs where the runner has room: in a place of its own beside others, or with the runner to itself. */
+export async function atPlace(
+  bench: Bench,
+  name: string,
+  run: (place: Place | undefined) => Promise<RanAttempt | BegunAttempt>,
+): Promise<RanAttempt | BegunAttempt> {
+  if (!bench.company) return run(undefined);
+  // Before the claim: the watchdog must not kill in the middle of it.
+  const place = bench.places.take();
+  const ran = bench.board.isClosing ? ({ name, to: 'missing' } as const) : await run(place);
+  if (!('ended' in ran)) bench.places.giveBack(place);
+  return ran;
+}
+
+async function runClaimed(bench: Bench, name: string, place: Place | undefined): Promise<RanAttempt | BegunAttempt> {
   const claimed = await claimSafely(bench, name);
   if (claimed.kind === 'missing' || claimed.kind === 'early') return { name, to: claimed.kind };
   if (claimed.kind === 'spoilt') return rejectSpoilt(bench, name, claimed.reason);
   if (claimed.kind === 'unread') return putBackUnread(bench, name, claimed.reason);
   const { job, writtenAt } = claimed;
-  if (isCancelRequested(spool, job.id)) return cancelUnrun(bench, job);
+  return runHeld(bench, job, writtenAt, place, bench.cancelRequests.has(job.id));
+}
+
+/** Runs a job that is in the slot. */
+export async function runHeld(
+  bench: Bench,
+  job: Job,
+  writtenAt: number,
+  place: Place | undefined,
+  isCancelled: boolean,
+): Promise<RanAttempt | BegunAttempt> {
+  const { slot, log } = bench;
+  if (isCancelled) return cancelUnrun(bench, job);
   const checked = bench.allowlist.check(job.request);
   const now = Date.now();
   const span = { startedAt: now, finishedAt: now, runner: slot };
-  if (!checked.ok) return settleAndLog(bench, job, { kind: 'refused', reason: checked.reason }, span, writtenAt);
-  if (checked.policy.isolation === 'fresh' && bench.attempts > 0) {
-    return { ...(await settleAndLog(bench, job, { kind: 'released' }, span, writtenAt)), retire: 'a job wants a process of its own' };
-  }
+  const put = (end: End) => settleAndLog(bench, job, end, span, writtenAt);
+  if (!checked.ok) return put({ kind: 'refused', reason: checked.reason });
+  const sharing = bench.allowlist.sharingOf(job.request.class, job.request.method);
+  // Another method's job, or one that wants a runner to itself: it was another one when its dispatcher looked.
+  if (bench.company && bench.company.key !== sharing?.key) return put({ kind: 'released' });
+  if (checked.policy.isolation === 'fresh' && bench.attempts > 0)
+    return { ...(await put({ kind: 'released' })), retire: 'a job wants a process of its own' };
   log.event('running', { ...jobFields(job), priority: job.priority, attempt: attemptNumber(job), runner: slot }, 'running');
-  return runPermitted(bench, job, checked, writtenAt);
+  if (!sharing) return runPermitted(bench, job, checked, writtenAt, ownDesk(bench));
+  const desk = sharedDesk(bench, sharing, place ?? bench.places.take());
+  return { name: job.name, ended: runPermitted(bench, job, checked, writtenAt, desk) };
 }
 
 // A disk that cannot be written on just now is no reason to end: the job waits where it is, and is proposed again.
-async function claimSafely({ spool, slot }: Bench, name: string): Promise<ReturnType<typeof claim>> {
+async function claimSafely({ spool, slot, ledger }: Bench, name: string): Promise<ReturnType<typeof claim>> {
   try {
-    return claim(spool, slot, name, Date.now());
+    return claim(spool, slot, name, Date.now(), ledger.isUncleared(name));
   } catch (error) {
     if (!mayPass(error)) throw error;
     await new Promise((resolve) => setTimeout(resolve, 1_000));
@@ -86,8 +136,9 @@ async function putBackUnread(bench: Bench, name: string, reason: string): Promis
   return { name, to: 'unread' };
 }
 
-async function runPermitted(bench: Bench, job: Job, permitted: Permitted, writtenAt: number): Promise<RanAttempt> {
-  const { spool, slot, board, settings } = bench;
+async function runPermitted(bench: Bench, job: Job, permitted: Permitted, writtenAt: number, desk: Desk): Promise<RanAttempt> {
+  const { spool, slot, settings } = bench;
+  const { board } = desk;
   const policy = bench.allowlist.policyOf(job.request, settings.policy);
   const startedAt = Date.now();
   const began = performance.now();
@@ -104,13 +155,21 @@ async function runPermitted(bench: Bench, job: Job, permitted: Permitted, writte
   whenBroken.catch(() => {
     // Only its race against the handler matters.
   });
-  const progress = progressWriter(spool, slot);
-  bench.current = { stop: (reason) => stopping.abort(stopError(reason)), breakWith };
+  const attempt: RunningAttempt = {
+    id: job.id,
+    name: job.name,
+    place: desk.place,
+    log: jobLog,
+    stop: (reason) => stopping.abort(stopError(reason)),
+    breakWith,
+    isOver: false,
+  };
+  const progress = desk.sit(attempt);
   bench.attempts += 1;
-  beginCapture(jobLog);
   board.post({ name: job.name, startedAt, startedClock: sharedClock(), writtenAt, policy: watchdogPolicy(job, policy) });
-  const trimming = setInterval(() => jobLog.trim(false), 1_000);
-  const ended = await execute(job, permitted, {
+  // What a command prints goes past us.
+  const trimming = 'command' in permitted.entry ? setInterval(() => jobLog.trim(false), 1_000) : undefined;
+  const around: Surroundings = {
     allowlist: bench.allowlist,
     policy,
     signal: stopping.signal,
@@ -126,19 +185,21 @@ async function runPermitted(bench: Bench, job: Job, permitted: Permitted, writte
     files: { result: spool.result(slot), progress: spool.progress(slot) },
     clear: (file) => clearAway(spool, file, `a command made it, that of the job ${job.id}`),
     killGraceMs: settings.killGraceMs,
-  });
+  };
+  const ended = await desk.within(attempt, () => execute(job, permitted, around));
   // A command has ended its own already.
-  if (stopping.signal.aborted && !('command' in permitted.entry)) await stopStragglers(bench);
+  if (stopping.signal.aborted && !('command' in permitted.entry)) await desk.endStragglers();
   clearInterval(trimming);
   // While the watchdog still looks: what was returned may be code of the handler's too (toJSON, a getter), and never end.
   const end = ended.kind === 'completed' ? { ...ended, result: keptResult(bench, job, ended.result) } : ended;
   // The watchdog was first: it has settled the attempt and is killing this process.
   if (!board.finish()) return new Promise(() => undefined);
   progress.clear('command' in permitted.entry);
-  endCapture(spool, jobLog, settings.output, bench.outputFd);
-  bench.current = undefined;
+  desk.rise(attempt);
   const span = { startedAt, finishedAt: Date.now(), runner: slot, ranMs: performance.now() - began };
-  return { ...(await settleAndLog(bench, job, end, span, writtenAt)), retire: reasonToRetire(permitted, stopping.signal.aborted, broken) };
+  const settlement = await settleAndLog(bench, job, end, span, writtenAt);
+  desk.leave();
+  return { ...settlement, retire: reasonToRetire(bench, permitted, stopping.signal.aborted, broken) };
 }
 
 // A command's output needs a descriptor: where the log cannot be opened, it goes where prints past the log go.
@@ -150,10 +211,12 @@ function logDescriptor({ outputFd }: Bench, jobLog: JobLog): number {
   }
 }
 
-function reasonToRetire({ policy }: Permitted, stopped: boolean, broken: boolean): string | undefined {
+function reasonToRetire(bench: Bench, { policy }: Permitted, stopped: boolean, broken: boolean): string | undefined {
   if (broken) return 'an error that no promise held left it in an unknown state';
   if (policy.isolation === 'fresh') return 'its job had it to itself';
-  return stopped && !platform.findsStragglers ? 'a job was stopped, and what it started can only be ended with the process' : undefined;
+  return stopped && (bench.mustEndOffspring || !platform.findsStragglers)
+    ? 'a job was stopped, and what it started can only be ended with the process'
+    : undefined;
 }
 
 async function settleAndLog(bench: Bench, job: Job, end: End, span: AttemptSpan, writtenAt: number): Promise<Settlement> {
@@ -164,7 +227,10 @@ async function settleAndLog(bench: Bench, job: Job, end: End, span: AttemptSpan,
       ? await complete(bench, job, { move, span, writtenAt })
       : await moveOn(bench, job, { end, move, span, writtenAt });
   if (!settlement) return discard(bench, job, move);
-  logMove(bench.log, job, end, move, span);
+  const log = () => logMove(bench.log, job, end, move, span);
+  // The next job's first line takes it along; until then the ledger knows.
+  if (move.to === 'completed') bench.log.holding(log);
+  else log();
   return settlement;
 }
 
@@ -172,13 +238,15 @@ type Ended<M extends Move> = { move: M; span: AttemptSpan; writtenAt: number };
 
 function complete(bench: Bench, job: Job, { move, span, writtenAt }: Ended<Move & { to: 'completed' }>): Promise<Settlement | undefined> {
   const { spool, slot, ledger } = bench;
-  const line = ledgerLine(job, span, new Date(writtenAt).toISOString(), move.result);
-  return recorded(bench, job, move, () => {
-    // Not ours any more: another host took this one for dead, and the outcome is not ours to record.
-    if (!spool.disk.exists(spool.claimed(slot, job.name))) return undefined;
-    ledger.append(line, job.name);
+  const line = ledgerLine(job, span, iso(writtenAt), move.result);
+  const { chunk } = bench;
+  const record = () => {
+    ledger.append(line, chunk ? undefined : job.name);
     return { name: job.name, to: move.to };
-  });
+  };
+  // Another host may have taken this one for dead: then the outcome is not ours to record.
+  const isOurs = () => (chunk ? chunk.isOurs() : spool.disk.exists(spool.claimed(slot, job.name)));
+  return recorded<Settlement | undefined>(bench, job, move, record, isOurs);
 }
 
 type Moving = Exclude<Move, { to: 'completed' }>;
@@ -191,24 +259,36 @@ async function moveOn(
   const { spool, slot } = bench;
   const settlement = await recorded(bench, job, move, (isAgain) => {
     // A try that failed half-way may have left the new text on its way.
-    const name = (isAgain ? finishedName(bench, move) : undefined) ?? settle(spool, slot, job, end, move, span, writtenAt)?.name;
+    const name = (isAgain ? finishedName(bench, job, move) : undefined) ?? settle(spool, slot, job, end, move, span, writtenAt)?.name;
     return name === undefined ? undefined : { name: job.name, to: move.to, next: name };
   });
   if (settlement && move.to === 'cancelled') await recorded(bench, job, move, () => clearCancel(spool, job.id));
   return settlement;
 }
 
-const finishedName = ({ spool, slot }: Bench, move: Move): string | undefined =>
-  finishMoves(spool, slot).find(({ folder }) => folder === move.to)?.name;
+const finishedName = ({ spool, slot }: Bench, { id }: Job, move: Move): string | undefined =>
+  finishMoves(spool, slot, id).find(({ folder }) => folder === move.to)?.name;
 
 // The handler is done and must not run again for want of room: the outcome is kept here until the disk takes it.
-function recorded<T>({ spool, log }: Bench, job: Job, { to }: Pick<Move, 'to'>, record: (isAgain: boolean) => T): Promise<T> {
-  return keepTrying(spool, record, (why) =>
-    log.error(
-      `record ${job.id} as ${to}: ${why}; the runner keeps the outcome, and takes no other job, until it can be written`,
-      jobFields(job),
-    ),
-  );
+export async function recorded<T>(
+  bench: Bench,
+  job: Job,
+  { to }: Pick<Move, 'to'>,
+  record: (isAgain: boolean) => T,
+  isOurs?: () => boolean,
+): Promise<T> {
+  let waits = false;
+  try {
+    const whenItWaits = (why: string) => {
+      waits = true;
+      bench.keeping += 1;
+      const what = `record ${job.id} as ${to}: ${why}; the runner keeps the outcome, and takes no other job, until it can be written`;
+      bench.log.error(what, jobFields(job));
+    };
+    return await keepTrying(bench.spool, record, whenItWaits, isOurs);
+  } finally {
+    if (waits) bench.keeping -= 1;
+  }
 }
 
 function discard({ log, slot }: Bench, job: Job, move: Move): Settlement {
@@ -240,7 +320,7 @@ function keptResult({ log }: Bench, job: Job, result: unknown): unknown {
   return undefined;
 }
 
-async function rejectSpoilt(bench: Bench, name: string, reason: string): Promise<Settlement> {
+export async function rejectSpoilt(bench: Bench, name: string, reason: string): Promise<Settlement> {
   const job = jobOf(name, { class: '', method: '', params: [] });
   const now = Date.now();
   const span = { startedAt: now, finishedAt: now, runner: bench.slot };
@@ -251,16 +331,11 @@ async function rejectSpoilt(bench: Bench, name: string, reason: string): Promise
   return { name, to: 'rejected' };
 }
 
-async function cancelUnrun(bench: Bench, job: Job): Promise<Settlement> {
+export async function cancelUnrun(bench: Bench, job: Job): Promise<Settlement> {
   await recorded(bench, job, { to: 'cancelled' }, () => {
     cancelClaimed(bench.spool, bench.slot, job.name);
     clearCancel(bench.spool, job.id);
   });
   bench.log.event('cancelled', jobFields(job), 'cancelled before it ran');
   return { name: job.name, to: 'cancelled' };
-}
-
-/** Ends what a stopped job started and left behind, in its process group or not: TERM, and KILL after the grace. */
-function stopStragglers({ spool, slot, settings }: Bench): Promise<void> {
-  return new Offspring({ leader: process.pid, environment: marksOfSlot(spool.root, slot) }).end(settings.killGraceMs);
 }

@@ -127,17 +127,24 @@ export async function cancelJob(id: string, choice: SpoolChoice = {}): Promise<v
   requestCancel(spoolAt(choice), id);
 }
 
-const opened = new Map<string, Spool>();
+const opened = new Map<string, { spool: Spool; seenAt: number }>();
 
 function spoolAt({ dir, durability }: { dir?: string | undefined; durability?: Durability | undefined }): Spool {
   const folder = dir ?? (process.env.JOBSPOOL_DIR || DEFAULT_DIR);
   const chosen = durability ?? (process.env.JOBSPOOL_DURABILITY === 'none' ? 'none' : 'full');
   const key = `${chosen} ${folder} ${process.cwd()}`;
   const known = opened.get(key);
-  if (known?.disk.exists(known.incoming)) return known;
+  const now = performance.now();
+  if (known && (now - known.seenAt < SEEN_MS || known.spool.disk.exists(known.spool.incoming))) {
+    if (now - known.seenAt >= SEEN_MS) known.seenAt = now;
+    return known.spool;
+  }
   const spool = openSpool(folder, { durability: chosen });
-  opened.set(key, spool);
+  opened.set(key, { spool, seenAt: now });
   return spool;
 }
+
+/** A spool that was there so long ago is not looked for again. */
+const SEEN_MS = 100;
 
 const nameOf = (handler: HandlerClass | string): string => (typeof handler === 'function' ? handler.name : handler);

@@ -4,15 +4,18 @@
  * and when the dispatcher has died.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { parseMemberId } from '../spool/batch-name.ts';
 import { parseJobName } from '../spool/filename.ts';
 import { acquireSlot, type Lease } from '../spool/lease.ts';
 import { clearCancel, isCancelRequested } from '../spool/marker.ts';
 import { marksOfSlot, Offspring } from '../spool/offspring.ts';
+import { giveBack, heldIn } from '../spool/part.ts';
 import { platform } from '../spool/platform.ts';
 import { spoolAt } from '../spool/spool.ts';
 import { Board, sharedClock } from './board.ts';
 import { capFile } from './job-log.ts';
 import type { FromWatchdog, RunnerSettings, ToWatchdog } from './messages.ts';
+import { CompanyWatch } from './watch-company.ts';
 
 export type WatchdogData = { settings: RunnerSettings; memory: SharedArrayBuffer };
 
@@ -27,6 +30,8 @@ const { settings, memory } = workerData as WatchdogData;
 const spool = spoolAt(settings.dir, { durability: settings.durability });
 const board = new Board(memory);
 let stop: Stop | undefined;
+/** The attempt that ran at the last tick. */
+let seen = 0;
 
 const lease: Lease = await acquireSlot(spool, {
   kind: 'runner',
@@ -36,18 +41,23 @@ const lease: Lease = await acquireSlot(spool, {
 });
 say({ kind: 'leased', slot: lease.slot });
 
+const company = new CompanyWatch({ spool, settings, slot: lease.slot, main: board, deafMs: DEAF_MS, say });
 const ticking = setInterval(tick, TICK_MS);
 parentPort?.on('message', async (message: ToWatchdog) => {
-  if (message.kind !== 'release') return;
+  if (message.kind === 'watch') return company.add(message.place, message.memory);
   clearInterval(ticking);
   await lease.release();
   say({ kind: 'released' });
 });
 
 function tick(): void {
-  if (!board.isRunning) return;
+  company.tick();
+  if (!board.isRunning && !company.isRunning) return;
   capOutput();
+  if (!board.isRunning) return;
   const { sequence } = board;
+  if (seen === sequence && board.chunkEnd > 0) giveNeighboursBack(sequence);
+  seen = sequence;
   if (stop?.sequence !== sequence) stop = reasonToStop(sequence);
   if (stop) insist(stop);
 }
@@ -61,15 +71,37 @@ function capOutput(): void {
   }
 }
 
+// A job takes long, and others of its batch are in the same hand: another runner is to have them.
+function giveNeighboursBack(sequence: number): void {
+  try {
+    board.whileRunning(sequence, () => {
+      const { name } = board.read();
+      const held = heldIn(spool, lease.slot, name, idOf(name));
+      if (!held?.part || held.line >= held.part.to) return;
+      const given = giveBack(spool, lease.slot, held.part, held.line + 1);
+      board.chunkEnd = held.line;
+      if (given) say({ kind: 'gave-back', name: given.rest });
+    });
+  } catch {
+    // The disk cannot take it just now: the next tick tries again.
+  }
+}
+
 function reasonToStop(sequence: number): Stop | undefined {
   const { name, startedClock, policy } = board.read();
   const isLate = sharedClock() - startedClock >= policy.timeoutMs;
-  const reason = isCancelRequested(spool, idOf(name)) ? 'cancelled' : isLate ? 'timed-out' : undefined;
+  const reason = isCancelAsked(idOf(name)) ? 'cancelled' : isLate ? 'timed-out' : undefined;
   if (!reason || board.sequence !== sequence) return undefined;
   board.askToStop(sequence, reason);
-  say({ kind: 'stop', reason, sequence });
+  say({ kind: 'stop', reason, place: 0, sequence });
   const offspring = new Offspring({ leader: process.pid, environment: marksOfSlot(spool.root, lease.slot) });
   return { sequence, reason, since: performance.now(), termed: false, offspring };
+}
+
+// Of a job in a part of a batch, the batch's own marker counts too. Only of such: another job's id may look the same.
+function isCancelAsked(id: string): boolean {
+  const batch = board.chunkEnd > 0 ? parseMemberId(id)?.id : undefined;
+  return isCancelRequested(spool, id) || (batch !== undefined && isCancelRequested(spool, batch));
 }
 
 // The AbortSignal first, then TERM to the group, then KILL. The main thread does not react to this TERM: children do.
@@ -94,9 +126,9 @@ async function kill({ reason, sequence, offspring }: Stop): Promise<void> {
   if (!board.take(sequence)) return;
   clearInterval(ticking);
   try {
-    const { settleKilled } = await import('./settle-killed.ts');
+    const { lastLog, settleKilled } = await import('./settle-killed.ts');
     const posted = board.read();
-    const isSettled = settleKilled(spool, settings, lease.slot, posted, reason);
+    const isSettled = settleKilled(spool, lease.slot, posted, reason, lastLog(spool, settings, lease.slot));
     // Otherwise the marker is still to be obeyed: by who rescues the slot, or by who finds the job elsewhere.
     if (isSettled && reason === 'cancelled') clearCancel(spool, idOf(posted.name));
     offspring.kill();

@@ -3,18 +3,18 @@ import type { EventLog } from '../jobs/event-log.ts';
 import type { Allowlist } from '../jobs/load-allowlist.ts';
 import { jobFields } from '../jobs/log-move.ts';
 import { type Accepted, Intake } from '../spool/accept.ts';
+import { lineIn } from '../spool/batch-place.ts';
 import { messageOf } from '../spool/errors.ts';
-import { parseJobName } from '../spool/filename.ts';
-import { claimedNames } from '../spool/lease.ts';
 import { cancelRequests, clearCancel } from '../spool/marker.ts';
 import { isLiveOnDisk } from '../spool/query.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Backlog } from './backlog.ts';
+import { RunningJobs, runningJobs } from './running-jobs.ts';
 
 /** So many files are accepted before due jobs are proposed and other work gets a turn. */
-const CHUNK = 200;
+const CHUNK = 16;
 /** Or for so long: files differ in what they take. */
-const CHUNK_MS = 50;
+const CHUNK_MS = 3;
 /** Large files, of which one may take as long as a thousand others, get so much of each look, after all others. */
 const LARGE_MS = 1_000;
 
@@ -26,8 +26,8 @@ export class Acceptor {
   readonly #intake: Intake;
   /** Files that could not be dealt with: each is logged once. */
   readonly #troubled = new Set<string>();
-  /** Ids that were running when this pass began; those that began since are in the backlog still. */
-  #running = new Set<string>();
+  /** What was running when this pass began; those that began since are in the backlog still. */
+  #running = new RunningJobs();
   /** Ids whose cancellation was asked for when this pass began. */
   #markers = new Set<string>();
 
@@ -53,7 +53,7 @@ export class Acceptor {
   async accept(onChunk: () => boolean): Promise<void> {
     const names = this.#intake.names();
     if (names.length === 0) return;
-    this.#running = runningIds(this.#spool);
+    this.#running = runningJobs(this.#spool);
     this.#markers = new Set(cancelRequests(this.#spool));
     const now = Date.now();
     const large: string[] = [];
@@ -72,6 +72,7 @@ export class Acceptor {
     let [count, began] = [0, performance.now()];
     for (const name of names) {
       if (count === CHUNK || (count > 0 && performance.now() - began > CHUNK_MS)) {
+        this.#log.flush();
         await yieldToOthers();
         // After the others' turn: one of them may have told this dispatcher to stop, and then another accepts.
         if (!onChunk()) return false;
@@ -80,6 +81,8 @@ export class Acceptor {
       accept(name);
       count += 1;
     }
+    // Before any of them is proposed: what runs has been accepted, in the log too.
+    this.#log.flush();
     return true;
   }
 
@@ -89,7 +92,7 @@ export class Acceptor {
       const arrivedAt = this.#markers.size > 0 ? this.#spool.disk.facts(`${this.#spool.incoming}/${name}`)?.ctimeMs : undefined;
       const accepted = this.#intake.accept(name, now, performance.now(), takesLarge);
       this.#note(accepted, now);
-      if (accepted.kind === 'accepted' && arrivedAt !== undefined) this.#dropOldMarker(accepted.job.id, arrivedAt);
+      if (arrivedAt !== undefined) for (const id of this.#markersFor(accepted)) this.#dropOldMarker(id, arrivedAt);
       this.#troubled.delete(name);
       return accepted.kind;
     } catch (error) {
@@ -97,6 +100,13 @@ export class Acceptor {
       this.#troubled.add(name);
       return undefined;
     }
+  }
+
+  #markersFor(accepted: Accepted): string[] {
+    if (accepted.kind === 'accepted') return [accepted.job.id];
+    if (accepted.kind !== 'accepted-batch') return [];
+    const { batch } = accepted;
+    return [...this.#markers].filter((id) => id === batch.id || lineIn(batch, id) !== undefined);
   }
 
   // A marker that was there before the request came was meant for an earlier job of that id, or for none. Both times are of the
@@ -110,16 +120,27 @@ export class Acceptor {
   }
 
   #note(accepted: Accepted, now: number): void {
-    if (accepted.kind === 'accepted') {
+    if (accepted.kind === 'accepted-batch') this.#noteBatch(accepted, now);
+    else if (accepted.kind === 'accepted') {
       const { job, from } = accepted;
       this.#backlog.add(job.name, now);
       const runAt = job.runAt > now ? { runAt: new Date(job.runAt).toISOString() } : {};
       const words = 'runAt' in runAt ? `accepted, to run at ${runAt.runAt}` : 'accepted';
-      this.#log.event('accepted', { ...jobFields(job), priority: job.priority, ...runAt, file: from }, words);
+      this.#log.holding(() => this.#log.event('accepted', { ...jobFields(job), priority: job.priority, ...runAt, file: from }, words));
     } else if (accepted.kind === 'rejected') {
       const { name, id, reason, request } = accepted;
       this.#log.event('rejected', { id, class: request?.class, method: request?.method, file: name, reason }, `rejected: ${reason}`);
     }
+  }
+
+  #noteBatch({ name, batch, first, from }: Accepted & { kind: 'accepted-batch' }, now: number): void {
+    this.#backlog.add(name, now);
+    const { id, priority } = batch;
+    const jobs = batch.to - batch.from + 1;
+    const runAt = batch.runAt > now ? { runAt: new Date(batch.runAt).toISOString() } : {};
+    const when = 'runAt' in runAt ? `, to run at ${runAt.runAt}` : '';
+    const fields = { id, class: first.class, method: first.method, priority, ...runAt, jobs, file: from };
+    this.#log.event('accepted', fields, `accepted, a batch of ${jobs} ${jobs === 1 ? 'job' : 'jobs'}${when}`);
   }
 
   // What memory takes for live may have been removed by hand: for a suspect, the disk decides.
@@ -132,9 +153,4 @@ export class Acceptor {
     this.#backlog.remove(name);
     return false;
   }
-}
-
-/** The ids of the jobs in the slots, of all runners on all hosts. */
-export function runningIds(spool: Spool): Set<string> {
-  return new Set(claimedNames(spool).flatMap((name) => parseJobName(name)?.id ?? []));
 }

@@ -1,5 +1,6 @@
 import type { EventLog } from '../jobs/event-log.ts';
 import { jobFields } from '../jobs/log-move.ts';
+import { isPartName } from '../spool/batch-name.ts';
 import { cancelWaiting } from '../spool/cancel.ts';
 import { messageOf } from '../spool/errors.ts';
 import { holderOfSlot } from '../spool/lease.ts';
@@ -9,6 +10,7 @@ import { platform } from '../spool/platform.ts';
 import { jobStatus, locate } from '../spool/query.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Backlog } from './backlog.ts';
+import { BatchCanceller } from './cancel-batch.ts';
 
 /**
  * Carries out cancel markers: jobs that wait are cancelled at once; those that run are left to their runner's watchdog, which
@@ -21,11 +23,16 @@ export class Canceller {
   /** Markers whose job was running, or nowhere, when we looked last. */
   readonly #seen = new Map<string, 'running' | 'nowhere'>();
   readonly #liveness: Liveness;
+  readonly #batches: BatchCanceller;
+  readonly #lookAgain: () => void;
   /** Markers that could not be dealt with: each is logged once. */
   readonly #troubled = new Set<string>();
 
-  constructor(spool: Spool, backlog: Backlog, log: EventLog) {
+  /** `slot`: the dispatcher's own; `lookAgain`: there is more to be done than one look may take. */
+  constructor(spool: Spool, backlog: Backlog, log: EventLog, { slot, lookAgain }: { slot(): string; lookAgain(): void }) {
     this.#spool = spool;
+    this.#lookAgain = lookAgain;
+    this.#batches = new BatchCanceller(spool, backlog, log, slot);
     this.#backlog = backlog;
     this.#log = log;
     // Asked for holders on this machine only, whose heartbeat does not matter.
@@ -51,7 +58,8 @@ export class Canceller {
 
   #cancel(id: string): void {
     const known = this.#backlog.nameOf(id);
-    if (known && this.#cancelWaiting(id, known)) return;
+    if (known && !isPartName(known) && this.#cancelWaiting(id, known)) return;
+    if (this.#cancelInBatch(id)) return;
     const place = locate(this.#spool, id);
     if (place?.state === 'running') return this.#noteRunning(id, place.slot);
     const waits = place?.state === 'scheduled' || place?.state === 'pending' || place?.state === 'retrying';
@@ -61,6 +69,15 @@ export class Canceller {
       return;
     }
     this.#giveUp(id);
+  }
+
+  #cancelInBatch(id: string): boolean {
+    // A job of that very id comes before a batch of it.
+    const cancelled = this.#batches.cancel(id);
+    if (cancelled.kind === 'running') this.#noteRunning(id, cancelled.slot);
+    if (cancelled.kind === 'more') this.#lookAgain();
+    if (cancelled.kind === 'done') clearCancel(this.#spool, id);
+    return cancelled.kind !== 'none';
   }
 
   #cancelWaiting(id: string, name: string): boolean {

@@ -16,7 +16,7 @@ let asked = 0;
 
 try {
   const dashboard = await startDashboard(workerData as DashboardPlan, {
-    onLine: (line) => say({ kind: 'line', line }),
+    onLines: (line) => say({ kind: 'line', line }),
     readiness: askDispatcher,
   });
   parentPort?.on('message', async (message: ToDashboard) => {

@@ -15,7 +15,7 @@ export type DashboardPlan = { config: Config; settings: Setting[]; allowlist: st
 /** The process around it. */
 export type Surroundings = {
   /** Gets every log line, as NDJSON with a newline. */
-  onLine(line: string): void;
+  onLines(line: string): void;
   /** Why work would not be taken now. */
   readiness(): Promise<string[]>;
 };
@@ -28,11 +28,11 @@ export type LoadedDashboard = {
 };
 
 /** Loads the dashboard and the API, over a spool that they only read and steer. */
-export async function loadDashboard(plan: DashboardPlan, { onLine, readiness }: Surroundings): Promise<LoadedDashboard> {
+export async function loadDashboard(plan: DashboardPlan, { onLines, readiness }: Surroundings): Promise<LoadedDashboard> {
   const { config, settings } = plan;
   const spool = spoolAt(config.dir, { durability: config.durability });
   const allowlist = await loadAllowlist(plan.allowlist);
-  const log = new EventLog(spool, { level: config.logLevel, onLine });
+  const log = new EventLog(spool, { level: config.logLevel, onLines });
   const catalog = new Catalog(spool);
   const stopping = new AbortController();
   const app = makeApp({

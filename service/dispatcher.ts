@@ -10,23 +10,24 @@ import { mayPass, messageOf } from '../spool/errors.ts';
 import { acquireSlot, type Lease, type LeaseOptions, slots } from '../spool/lease.ts';
 import { Liveness } from '../spool/liveness.ts';
 import { clearDrain, drainRequests, isPaused } from '../spool/marker.ts';
-import { idOf } from '../spool/order.ts';
 import { prune } from '../spool/prune.ts';
 import { reconcile, wasCutOff } from '../spool/reconcile.ts';
 import type { Rescued } from '../spool/rescue.ts';
 import { shortageOf } from '../spool/room.ts';
 import type { Spool } from '../spool/spool.ts';
 import { Doorbell } from '../spool/watch.ts';
-import { Acceptor, runningIds } from './acceptor.ts';
+import { Acceptor } from './acceptor.ts';
 import { Backlog } from './backlog.ts';
 import { Canceller } from './canceller.ts';
 import type { Config } from './config.ts';
 import { hasPeers, leaderOf, orphansFor } from './leader.ts';
 import { pruneEvery } from './prune-every.ts';
 import { endOfExit, Rescuer } from './rescuer.ts';
-import { RunnerPool } from './runner-pool.ts';
+import { type DueJobs, RunnerPool } from './runner-pool.ts';
 import type { RunnerExit } from './runner-process.ts';
+import { isAnythingRunning } from './running-jobs.ts';
 import { runsOf } from './runs-of.ts';
+import { SharedMethods } from './shared-methods.ts';
 import { SteadyClock } from './steady-clock.ts';
 import { WaitingScan } from './waiting-scan.ts';
 
@@ -34,8 +35,8 @@ export type DispatcherOptions = {
   spool: Spool;
   config: Config;
   allowlist: Allowlist;
-  /** Gets every log line, this process's and its runners', as NDJSON with a newline. */
-  onLine(line: string): void;
+  /** Gets every log line, this process's and its runners', as NDJSON: one or several, each with its newline. */
+  onLines(lines: string): void;
 };
 
 /** Why nothing new is claimed, if nothing is. `unusable`: the spool's folders are gone or cannot be written to. */
@@ -43,6 +44,9 @@ export type Obstacle = 'paused' | 'disk-low' | 'disk-full' | 'unusable' | 'stopp
 
 /** The longest a timer may sleep; a clock that is set meanwhile is noticed at the next scan anyway. */
 const MAX_SLEEP_MS = 60_000;
+
+/** A busy service looks hundreds of times a second, and a folder that may not be written to says so itself: each is asked about a few times. */
+const ASK_ACCESS_MS = 250;
 
 export class Dispatcher {
   readonly log: EventLog;
@@ -57,6 +61,8 @@ export class Dispatcher {
   readonly lost: Promise<void>;
   #noteLost!: () => void;
   readonly #canceller: Canceller;
+  /** Undefined where none is: then no job's file is looked at before it is proposed. */
+  readonly #sharedMethods: SharedMethods | undefined;
   #pool: RunnerPool;
   #rescuer!: Rescuer;
   #lease!: Lease;
@@ -64,6 +70,8 @@ export class Dispatcher {
   #isLeader = false;
   #hasPeers = false;
   #obstacle: Obstacle | undefined;
+  #unusable: string | undefined;
+  #askAccessAt = Number.NEGATIVE_INFINITY;
   /** What was in the way of the last look. */
   #trouble: string | undefined;
   #looking: Promise<void> | undefined;
@@ -77,18 +85,23 @@ export class Dispatcher {
   #isLost = false;
 
   constructor(options: DispatcherOptions) {
-    const { spool, config, allowlist, onLine } = options;
+    const { spool, config, allowlist, onLines } = options;
     this.#options = options;
     this.lost = new Promise((resolve) => {
       this.#noteLost = resolve;
     });
     this.#spool = spool;
     this.#config = config;
-    this.log = new EventLog(spool, { level: config.logLevel, onLine });
+    this.log = new EventLog(spool, { level: config.logLevel, onLines });
     this.#liveness = new Liveness(spool, config.staleMs);
     this.#acceptor = new Acceptor(spool, allowlist, this.#backlog, this.log);
     this.#scan = new WaitingScan(spool, config.scanMs);
-    this.#canceller = new Canceller(spool, this.#backlog, this.log);
+    this.#canceller = new Canceller(spool, this.#backlog, this.log, {
+      slot: () => this.#lease.slot,
+      // Not at once: what is in the way may be a runner's.
+      lookAgain: () => setTimeout(() => this.#ring('look'), 10),
+    });
+    this.#sharedMethods = allowlist.hasShared ? new SharedMethods(spool, allowlist) : undefined;
     this.#pool = this.#makePool('');
   }
 
@@ -114,6 +127,7 @@ export class Dispatcher {
       policy: this.#config.policy,
       log: this.log,
       liveness: this.#liveness,
+      onReleased: (name) => this.#backlog.add(name, Date.now()),
     });
     this.#reconcile();
     this.#scanTimer = setInterval(() => this.#ring('scan'), this.#config.scanMs);
@@ -131,7 +145,9 @@ export class Dispatcher {
   #reconcile(): void {
     try {
       if (!wasCutOff(this.#spool, this.#liveness, this.#lease.slot, performance.now())) return;
-      for (const { id, file, by } of reconcile(this.#spool)) {
+      const clock = performance.now();
+      const isHeld = (slot: string) => this.#liveness.of(slot, clock) === 'alive';
+      for (const { id, file, by } of reconcile(this.#spool, isHeld)) {
         this.log.warn(`removed ${file}: a power cut had brought it back, and its job is in ${by} by now`, { id });
       }
     } catch (error) {
@@ -173,7 +189,7 @@ export class Dispatcher {
   /** Whether nothing is due, being accepted, or running here: what waits, waits for its time. */
   get isIdle(): boolean {
     if (this.#looking || this.#backlog.hasReady || this.#pool.proposedCount > 0) return false;
-    return this.#acceptor.isDone && !this.#canceller.isWaiting && runningIds(this.#spool).size === 0;
+    return this.#acceptor.isDone && !this.#canceller.isWaiting && !isAnythingRunning(this.#spool);
   }
 
   /** From now on nothing new is accepted or claimed, also while `start` still looks at what it found; `stop` follows. */
@@ -213,7 +229,7 @@ export class Dispatcher {
   }
 
   #makePool(dispatcher: string): RunnerPool {
-    const { spool, config, allowlist, onLine } = this.#options;
+    const { spool, config, allowlist, onLines } = this.#options;
     const settings: Omit<RunnerSettings, 'output'> = {
       dir: spool.root,
       durability: config.durability,
@@ -226,12 +242,12 @@ export class Dispatcher {
     };
     return new RunnerPool(spool, settings, this.log, {
       onSettled: (settlement) => this.#noteSettled(settlement),
+      onTook: (name, own, rest) => this.#noteTook(name, own, rest),
       onReturned: (names) => this.#noteReturned(names),
-      onLines: (lines) => {
-        for (const line of lines) onLine(line);
-      },
+      onLines,
       onExit: (slot, exit) => this.#noteExit(slot, exit),
       onRoom: () => this.#propose(),
+      isClaimed: (slot, name) => this.#spool.disk.exists(this.#spool.claimed(slot, name)),
     });
   }
 
@@ -266,19 +282,25 @@ export class Dispatcher {
 
   async #lookOnce(how: 'look' | 'scan'): Promise<void> {
     if (how === 'scan') this.#doorbell?.check();
-    this.#checkObstacle();
+    this.#checkObstacle(how === 'scan');
     if (this.#obstacle === 'unusable') return;
     this.#backlog.forgetGone();
     // Who stood still for the stale time is not the one who accepts any more, and must find that out first.
     if (how === 'scan' || performance.now() - this.#lookedAfterAt > this.#config.staleMs) this.#lookAfterSlots();
     // Of jobs that others moved, only the folders tell: who accepts must know every id that is live.
-    if (how === 'scan' || !this.#isLeader || this.#hasPeers) await this.#readWaiting(how === 'scan');
+    if (how === 'scan' || !this.#isLeader || this.#hasPeers) {
+      await this.#readWaiting(how === 'scan');
+      // Who has paused meanwhile, and then dropped a job, expects that it waits.
+      this.#checkObstacle(false);
+    }
     if (this.#isLeader) {
       if (this.#obstacle !== 'disk-low' && this.#obstacle !== 'disk-full')
         await this.#acceptor.accept(() => {
           this.#propose();
           return !this.#stopping;
         });
+      // A runner looks for the marker of what it claims: the canceller must not keep all others waiting.
+      this.#propose();
       this.#canceller.run();
     }
     this.#propose();
@@ -288,7 +310,7 @@ export class Dispatcher {
   #lookAfterSlots(): void {
     const clock = performance.now();
     this.#lookedAfterAt = clock;
-    this.#pool.takeBackFromDeaf((name) => this.#stillWaits(name));
+    this.#pool.takeBackFromDeaf();
     for (const rescued of this.#rescuer.rescueDead(clock, (slot) => this.#pool.owns(slot))) this.#noteRescued(rescued);
     this.#drainWhatIsAsked();
     const orphans = orphansFor(this.#spool, this.#liveness, this.#lease.slot, clock);
@@ -311,13 +333,13 @@ export class Dispatcher {
   async #readWaiting(always: boolean): Promise<void> {
     const now = Date.now();
     await this.#scan.read(always, (name) => {
-      if (this.#backlog.nameOf(idOf(name)) !== name) this.#backlog.add(name, now);
+      if (!this.#backlog.knows(name)) this.#backlog.add(name, now);
     });
   }
 
-  #checkObstacle(): void {
+  #checkObstacle(isScan: boolean): void {
     const before = this.#obstacle;
-    const { kind, text } = this.#findObstacle();
+    const { kind, text } = this.#findObstacle(isScan);
     this.#obstacle = kind;
     if (kind === before) return;
     if (kind) this.#pool.takeBackAll();
@@ -328,9 +350,13 @@ export class Dispatcher {
     if (kind === undefined || kind === 'paused') this.#pool.startNow();
   }
 
-  #findObstacle(): { kind: Obstacle | undefined; text?: string } {
-    const unusable = whyUnusable(this.#spool);
-    if (unusable !== undefined) return { kind: 'unusable', text: unusable };
+  #findObstacle(isScan: boolean): { kind: Obstacle | undefined; text?: string } {
+    const clock = performance.now();
+    if (isScan || clock >= this.#askAccessAt) {
+      this.#unusable = whyUnusable(this.#spool);
+      this.#askAccessAt = clock + ASK_ACCESS_MS;
+    }
+    if (this.#unusable !== undefined) return { kind: 'unusable', text: this.#unusable };
     const shortage = shortageOf(this.#spool.disk.room(this.#spool.root), this.#config.minFreeBytes);
     return shortage ?? { kind: isPaused(this.#spool) ? 'paused' : undefined };
   }
@@ -340,9 +366,22 @@ export class Dispatcher {
     const next = this.#backlog.ripen(Date.now());
     this.#wakeAt(next);
     if (this.#obstacle || !this.#backlog.hasReady) return;
+    if (this.#sharedMethods) return this.#pool.proposeShared(this.#backlog.readyCount, this.#dueJobs(this.#sharedMethods));
     // What others have taken meanwhile is not proposed: a runner that is told of it one by one is idle so long.
     const isThere = this.#hasPeers ? (name: string) => this.#stillWaits(name) : undefined;
-    this.#pool.propose(this.#backlog.readyCount, (count) => this.#backlog.take(count, isThere));
+    this.#pool.propose(this.#backlog.readyCount, {
+      take: (count) => this.#backlog.take(count, isThere),
+      putBack: (name) => this.#backlog.add(name, Date.now()),
+    });
+  }
+
+  #dueJobs(methods: SharedMethods): DueJobs {
+    return {
+      // A name that is gone would find no room for ever where nothing passes it.
+      take: () => this.#backlog.take(1, (name) => methods.isThere(name))[0],
+      putBack: (name) => this.#backlog.add(name, Date.now()),
+      sharingOf: (name) => methods.sharingOf(name),
+    };
   }
 
   #wakeAt(runAt: number | undefined): void {
@@ -351,11 +390,17 @@ export class Dispatcher {
     this.#dueTimer = setTimeout(() => this.#propose(), Math.min(MAX_SLEEP_MS, Math.max(0, runAt - Date.now())));
   }
 
+  #noteTook(name: string, own: string | undefined, rest: string | undefined): void {
+    this.#backlog.remove(name);
+    if (own !== undefined) this.#backlog.hold(own);
+    if (rest !== undefined) this.#backlog.add(rest, Date.now());
+  }
+
   #noteSettled({ name, to, next }: Settlement): void {
     const now = Date.now();
     if (to === 'early' || (to === 'missing' && this.#stillWaits(name))) return this.#backlog.add(name, now);
     this.#backlog.remove(name);
-    if ((to === 'retrying' || to === 'pending') && next) this.#backlog.add(next, now);
+    if ((to === 'retrying' || to === 'pending' || to === 'over') && next) this.#backlog.add(next, now);
   }
 
   // A runner that came too late for a job says "missing"; meanwhile it may have been released under the same name.
@@ -387,7 +432,7 @@ export class Dispatcher {
   #passOnLines(slot: string): void {
     try {
       const text = this.#spool.disk.readBytes(this.#spool.lines(slot), 0, 1_048_576).toString('utf8');
-      for (const line of text.split('\n')) if (line !== '') this.#options.onLine(`${line}\n`);
+      if (text !== '') this.#options.onLines(text.endsWith('\n') ? text : `${text}\n`);
     } catch (error) {
       this.log.warn(`read the last lines of the runner ${slot}: ${messageOf(error)}`, { err: error });
     }

@@ -11,7 +11,7 @@ import type { FromDashboard, ToDashboard } from './dashboard-messages.ts';
 export type Keeper = {
   log: EventLog;
   /** Gets every log line of the dashboard, as NDJSON with a newline. */
-  onLine(line: string): void;
+  onLines(line: string): void;
   /** Why work would not be taken now. */
   reasons(): string[];
 };
@@ -72,7 +72,7 @@ type Life = {
   close(): Promise<void>;
 };
 
-function begin(plan: DashboardPlan, { onLine, reasons }: Keeper): Life {
+function begin(plan: DashboardPlan, { onLines, reasons }: Keeper): Life {
   const worker = new Worker(sibling('dashboard-thread', import.meta.url), {
     workerData: plan,
     stdout: false,
@@ -85,7 +85,7 @@ function begin(plan: DashboardPlan, { onLine, reasons }: Keeper): Life {
     worker.on('message', (message: FromDashboard) => {
       if (message.kind === 'ready') resolve(message.port);
       if (message.kind === 'failed') failure = new ConfigError(message.message);
-      if (message.kind === 'line') onLine(message.line);
+      if (message.kind === 'line') onLines(message.line);
       if (message.kind === 'ask') send({ kind: 'reasons', number: message.number, reasons: reasons() });
     });
   });

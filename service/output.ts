@@ -59,13 +59,13 @@ export function table(head: string[], rows: string[][]): string[] {
   return [colour('bold', cut(first)), ...rest.map(cut)];
 }
 
-/** Where log lines go beside the log files: a stream, as they are or, on a terminal, for people. */
-export async function logSink(stream: NodeJS.WriteStream & { fd: number }): Promise<(line: string) => void> {
+/** Where log lines, one or several at once, go beside the log files: a stream, as they are or, on a terminal, for people. */
+export async function logSink(stream: NodeJS.WriteStream & { fd: number }): Promise<(lines: string) => void> {
   // A reader that goes away (`jobspool serve | head`) ends a command, but must not end the service.
   stream.removeAllListeners('error').on('error', () => undefined);
   // It may be a file on a full disk.
   process.stderr.on('error', () => undefined);
-  if (!stream.isTTY) return (line) => void stream.write(line);
+  if (!stream.isTTY) return together(stream);
   const { default: pretty } = await import('pino-pretty');
   const shown = pretty({
     colorize: !process.env.NO_COLOR,
@@ -75,7 +75,23 @@ export async function logSink(stream: NodeJS.WriteStream & { fd: number }): Prom
     sync: true,
     destination: stream.fd,
   });
-  return (line) => void shown.write(`${lineForTerminal(line)}\n`);
+  return (lines) => {
+    for (const line of lines.split('\n')) if (line !== '') shown.write(`${lineForTerminal(line)}\n`);
+  };
+}
+
+// What is logged in one turn of the event loop goes out in one write, after what it was logged by: jobs wait for that, not for this.
+function together(stream: NodeJS.WriteStream): (lines: string) => void {
+  let held = '';
+  const flush = () => {
+    if (held !== '') stream.write(held);
+    held = '';
+  };
+  process.once('exit', flush);
+  return (lines) => {
+    if (held === '') setImmediate(flush);
+    held += lines;
+  };
 }
 
 const widthOf = (text: string): number => stripVTControlCharacters(text).length;

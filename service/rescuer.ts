@@ -2,6 +2,7 @@ import type { EventLog } from '../jobs/event-log.ts';
 import { addLastWords } from '../jobs/job-log.ts';
 import type { Allowlist } from '../jobs/load-allowlist.ts';
 import { logMove } from '../jobs/log-move.ts';
+import { type BatchName, isPartName, parseBatchName } from '../spool/batch-name.ts';
 import { messageOf } from '../spool/errors.ts';
 import { parseJobName } from '../spool/filename.ts';
 import { attemptNumber, type End } from '../spool/job.ts';
@@ -23,6 +24,8 @@ export type RescuerOptions = {
   policy: Policy;
   log: EventLog;
   liveness: Liveness;
+  /** A part of a batch waits again. */
+  onReleased(name: string): void;
 };
 
 /** Takes over the slots of dead runners and dispatchers, and settles the jobs they left. */
@@ -75,14 +78,16 @@ export class Rescuer {
 
   #rescueOptions(end: End, lastWords: Buffer): RescueOptions {
     const { spool, allowlist, policy } = this.#options;
+    const isAsked = (id: string) => isCancelRequested(spool, id);
     return {
       now: Date.now(),
       random: Math.random,
       // Whoever is dead has stopped: what was to be cancelled is not run again.
-      endOf: (job) => (isCancelRequested(spool, job.id) ? { kind: 'cancelled' } : end),
+      endOf: (job, batch) => (isAsked(job.id) || (batch !== undefined && isAsked(batch)) ? { kind: 'cancelled' } : end),
       policyOf: (request) => allowlist.policyOf(request, policy),
       onEnd: (job) => addLastWords(spool, job.id, attemptNumber(job), lastWords),
-      onFinished: ({ name, folder }) => this.#logFinished(name, folder),
+      onReleased: (name) => this.#noteReleased(name),
+      onFinished: ({ name, folder }) => (isPartName(name) ? this.#noteReleased(name) : this.#logFinished(name, folder)),
     };
   }
 
@@ -105,6 +110,13 @@ export class Rescuer {
       this.#troubles.set(runner, trouble);
       return [];
     }
+  }
+
+  #noteReleased(name: string): void {
+    const { id, from, to } = parseBatchName(name) as BatchName;
+    const jobs = to - from + 1;
+    this.#options.log.event('released', { id, jobs }, `released, ${jobs} ${jobs === 1 ? 'job' : 'jobs'} of a batch that had not begun`);
+    this.#options.onReleased(name);
   }
 
   #logFinished(name: string, folder: FinishedMove['folder']): void {

@@ -25,7 +25,7 @@ export async function runDashboard({ config, settings, greet }: DashboardOptions
   const { first } = firstAndSecondSignal();
   const dashboard = await startDashboard(
     { config, settings: settings({ JOBSPOOL_JOBS: allowlist }), allowlist },
-    { onLine: await logSink(process.stdout), readiness: async () => reasonsOfSpool(spool, liveness, config.minFreeBytes) },
+    { onLines: await logSink(process.stdout), readiness: async () => reasonsOfSpool(spool, liveness, config.minFreeBytes) },
   );
   const { port } = dashboard;
   const { log } = await dashboard.loaded;

@@ -1,38 +1,72 @@
 import type { EventLog } from '../jobs/event-log.ts';
+import type { Sharing } from '../jobs/load-allowlist.ts';
 import type { FromRunner, RunnerSettings, Settlement } from '../jobs/messages.ts';
+import { isPartName } from '../spool/batch-name.ts';
 import { messageOf } from '../spool/errors.ts';
 import type { Spool } from '../spool/spool.ts';
-import { AHEAD_MS, deal, isStuck, paceOf, type RunnerView, shares } from './propose.ts';
+import {
+  AHEAD_MS,
+  chunkFor,
+  deal,
+  EARLY_MS,
+  isStuck,
+  isStuckShared,
+  paceOf,
+  type RunnerView,
+  roomShared,
+  type Seat,
+  seatFor,
+  shares,
+} from './propose.ts';
 import { type RunnerExit, RunnerProcess } from './runner-process.ts';
 
 export type PoolEvents = {
   /** A proposed job was settled, or was not there to be claimed. */
   onSettled(settlement: Settlement): void;
+  /** Of the proposed part of a batch, a runner has `own` in its hand, and `rest` waits. */
+  onTook(name: string, own: string | undefined, rest: string | undefined): void;
   /** Proposed jobs that were not begun wait again. */
   onReturned(names: string[]): void;
   /** Log lines of a runner, as NDJSON. */
-  onLines(lines: string[]): void;
+  onLines(lines: string): void;
   /** A runner ended; what it left must be rescued if it had a slot. */
   onExit(slot: string | undefined, exit: RunnerExit): void;
   /** A runner is ready or has room. */
   onRoom(): void;
+  /** Whether the runner of this slot has claimed a proposed job. */
+  isClaimed(slot: string, name: string): boolean;
 };
+
+/** The due jobs as the pool reaches for them: `take` gives the best, `putBack` is for the one that found no room. */
+export type DueJobs = { take(): string | undefined; putBack(name: string): void; sharingOf(name: string): Sharing | undefined };
 
 type Member = {
   process: RunnerProcess;
   slot: string | undefined;
   proposed: Set<string>;
-  /** The job that it is busy with, as its last report says. */
+  /** The job that it is busy with, or one of those that share it, as its last report says. */
   running: string | undefined;
   averageMs: number | undefined;
   lastReport: number;
   retiring: boolean;
+  /** The part of a batch that it has in its hand: it is proposed nothing beside it. */
+  part: string | undefined;
+  /** That part, once the runner has said how much of it that is. */
+  held: string | undefined;
+  /** Runs while nobody knows yet how much of that part it takes. */
+  taking: NodeJS.Timeout | undefined;
   /** It did not claim what it was proposed: nothing more is, until it is heard of. */
   deaf: boolean;
+  /** Wakes the pool before its one job should end. */
+  ending: NodeJS.Timeout | undefined;
+  /** The shared method of all that it was proposed, if it is one. */
+  sharing: Sharing | undefined;
 };
 
 /** A runner claims what it is proposed within milliseconds. */
 const DEAF_MS = 1_000;
+/** Nothing passes a part of a batch while it is being claimed, unless that takes so long. */
+const TAKING_MS = 250;
 
 /** The runners of one dispatcher: starts them, replaces those that end, and proposes jobs to them. */
 export class RunnerPool {
@@ -90,20 +124,105 @@ export class RunnerPool {
   }
 
   /** Proposes due jobs to the runners that have room: `take` gives the best so many. */
-  propose(ready: number, take: (count: number) => string[]): void {
+  propose(ready: number, due: Pick<DueJobs, 'putBack'> & { take(count: number): string[] }): void {
+    if (this.#isTaking) return;
     const serving = this.#serving();
-    const dealt = shares(serving.filter(({ deaf }) => !deaf).map(view), ready);
+    const hearing = serving.filter(({ deaf, part }) => !deaf && part === undefined);
+    const dealt = shares(hearing.map(view), ready, performance.now());
     const total = [...dealt.values()].reduce((sum, count) => sum + count, 0);
     if (total === 0) return;
-    const hands = deal(take(total), dealt);
+    const names = due.take(total);
+    const part = isPartName(names.at(-1) ?? '') ? names.pop() : undefined;
+    const hands = deal(names, dealt);
     for (const member of serving) {
       const names = hands.get(member.slot as string) ?? [];
-      if (names.length === 0) continue;
-      if (member.proposed.size === 0) member.lastReport = performance.now();
-      for (const name of names) member.proposed.add(name);
-      member.process.send({ kind: 'propose', names });
+      if (names.length > 0) this.#hand(member, names);
     }
+    const free = part === undefined ? undefined : serving.find((member) => !member.deaf && isFree(member));
+    if (part !== undefined && free) this.#handPart(free, part, chunkFor(free.averageMs));
+    else if (part !== undefined) due.putBack(part);
     this.#watchForStuck();
+  }
+
+  // What is left of a part comes back when its first lines are claimed; it is better than all that waits behind it.
+  get #isTaking(): boolean {
+    return [...this.#members].some(({ taking }) => taking !== undefined);
+  }
+
+  #handPart(member: Member, name: string, lines: number): void {
+    member.part = name;
+    member.taking = setTimeout(() => {
+      member.taking = undefined;
+      this.#events.onRoom();
+    }, TAKING_MS);
+    this.#hand(member, [name], lines);
+  }
+
+  #noteTook(member: Member, { name, own, rest }: FromRunner & { kind: 'took' }): void {
+    if (member.part === name) {
+      hasTaken(member);
+      member.part = own !== undefined && isPartName(own) ? own : undefined;
+      member.held = member.part;
+    }
+    if (own !== undefined && member.proposed.delete(name)) member.proposed.add(own);
+    this.#events.onTook(name, own, rest);
+    this.#events.onRoom();
+  }
+
+  /** Proposes due jobs, one by one in their order, where some may share a runner. Nothing passes a better job that finds no room. */
+  proposeShared(ready: number, due: DueJobs): void {
+    if (this.#isTaking) return;
+    const members = new Map(
+      this.#serving().flatMap((member) => (member.deaf || member.part !== undefined ? [] : [[member.slot as string, member]])),
+    );
+    const own = [...members.values()].filter(({ sharing }) => sharing === undefined);
+    const dealt = shares(own.map(view), ready, performance.now());
+    const seats = [...members.values()].map((member) => seatOf(member, dealt));
+    const hands = new Map<string, string[]>();
+    let placed: Placed | undefined;
+    while (seats.some(({ room, share }) => room > 0 || share > 0)) {
+      placed = this.#place(seats, members, due);
+      // What is left of a part comes before all that is behind it.
+      if (!placed || isPartName(placed.name)) break;
+      hands.set(placed.slot, [...(hands.get(placed.slot) ?? []), placed.name]);
+    }
+    for (const [slot, names] of hands) this.#hand(members.get(slot) as Member, names);
+    if (placed && isPartName(placed.name)) this.#handPart(members.get(placed.slot) as Member, placed.name, placed.lines);
+    if (hands.size > 0) this.#watchForStuck();
+  }
+
+  /** Finds a seat for the best job, or part of a batch; undefined when there is none now. */
+  #place(seats: Seat[], members: ReadonlyMap<string, Member>, due: DueJobs): Placed | undefined {
+    const name = due.take();
+    if (name === undefined) return undefined;
+    const sharing = due.sharingOf(name);
+    const isPart = isPartName(name);
+    const seat = seatFor(isPart && !sharing ? seats.filter((one) => one.isFree) : seats, sharing);
+    if (!seat) {
+      due.putBack(name);
+      return undefined;
+    }
+    const member = members.get(seat.slot) as Member;
+    sit(seat, member, sharing);
+    // The next free runner is dealt to next, as where nothing is shared.
+    if (!sharing) seats.push(...seats.splice(seats.indexOf(seat), 1));
+    return { slot: seat.slot, name, lines: sharing ? 1 : chunkFor(member.averageMs) };
+  }
+
+  #hand(member: Member, names: string[], lines = 1): void {
+    if (member.proposed.size === 0 || member.sharing) member.lastReport = performance.now();
+    for (const name of names) member.proposed.add(name);
+    member.process.send({ kind: 'propose', names, lines });
+    this.#expectEnd(member);
+  }
+
+  // Shortly before the end of a job that takes long, so that its runner goes on without a pause.
+  #expectEnd(member: Member): void {
+    clearTimeout(member.ending);
+    const { endsAt } = view(member);
+    if (endsAt === undefined) return;
+    const waitMs = endsAt - EARLY_MS - performance.now();
+    if (waitMs > 0) member.ending = setTimeout(() => this.#events.onRoom(), waitMs);
   }
 
   /** Takes back what runners have not begun. */
@@ -115,11 +234,13 @@ export class RunnerPool {
    * Takes back from runners that have reported nothing for a while what they have not even claimed: a process that stands still, or that
    * an earlier job left with a blocked loop, must not sit on a job while others are free.
    */
-  takeBackFromDeaf(isUnclaimed: (name: string) => boolean): void {
+  takeBackFromDeaf(): void {
     const now = performance.now();
     for (const member of this.#serving()) {
-      const names = [...member.proposed];
-      if (names.length === 0 || now - member.lastReport < DEAF_MS || !names.every(isUnclaimed)) continue;
+      if (member.proposed.size === 0 || now - member.lastReport < DEAF_MS) continue;
+      const names = this.#unclaimed(member);
+      // Of a runner that several jobs share, some may have begun before it stood still.
+      if (names.length === 0 || (!member.sharing && names.length < member.proposed.size)) continue;
       member.deaf = true;
       this.#return(member, names);
     }
@@ -161,10 +282,15 @@ export class RunnerPool {
       slot: undefined,
       proposed: new Set(),
       running: undefined,
+      part: undefined,
+      held: undefined,
+      taking: undefined,
       averageMs: undefined,
       lastReport: performance.now(),
       retiring: false,
       deaf: false,
+      sharing: undefined,
+      ending: undefined,
     };
     this.#members.add(member);
   }
@@ -189,9 +315,11 @@ export class RunnerPool {
         member.retiring = true;
         this.#takeBack(member);
         return this.keep(this.#target);
+      case 'took':
+        return this.#noteTook(member, message);
       case 'report':
         this.#noteReport(member, message);
-        this.#events.onLines(message.lines);
+        if (message.lines !== '') this.#events.onLines(message.lines);
         for (const settlement of message.settled) this.#events.onSettled(settlement);
         return this.#events.onRoom();
     }
@@ -199,14 +327,20 @@ export class RunnerPool {
 
   #noteReport(member: Member, { settled, running, busyMs }: FromRunner & { kind: 'report' }): void {
     member.running = running;
-    if (settled.length === 0) return;
-    member.lastReport = performance.now();
-    member.averageMs = paceOf(member.averageMs, busyMs, settled);
-    for (const { name } of settled) member.proposed.delete(name);
+    if (settled.length > 0) {
+      member.lastReport = performance.now();
+      member.averageMs = paceOf(member.averageMs, busyMs, settled);
+      for (const { name } of settled) {
+        member.proposed.delete(name);
+        if (member.part === name) letGo(member);
+      }
+      this.#expectEnd(member);
+    }
+    forgetSharing(member);
   }
 
   #watchForStuck(): void {
-    if (!this.#serving().some((member) => view(member).proposed > 1)) return;
+    if (!this.#serving().some((member) => view(member).proposed > (member.sharing?.concurrency ?? 1))) return;
     this.#stuckCheck ??= setTimeout(() => {
       this.#stuckCheck = undefined;
       this.#unstick();
@@ -218,20 +352,38 @@ export class RunnerPool {
   // same, the claim decides who has it.
   #unstick(): void {
     const now = performance.now();
-    for (const member of this.#serving()) if (isStuck(view(member), now)) this.#takeBack(member);
+    for (const member of this.#serving()) {
+      const seen = view(member);
+      const { sharing } = member;
+      if (sharing ? isStuckShared(seen, sharing.concurrency, now) : isStuck(seen, now)) this.#takeBack(member);
+    }
   }
 
   // All but the job that it is busy with: the one it named last or, before it could say so, the first that it was proposed.
   #takeBack(member: Member): void {
+    if (member.sharing) {
+      const unclaimed = this.#unclaimed(member);
+      return unclaimed.length > 0 ? this.#return(member, unclaimed) : undefined;
+    }
     const busyWith = member.running ?? member.proposed.values().next().value;
     const names = [...member.proposed].filter((name) => name !== busyWith);
     if (names.length > 0) this.#return(member, names);
+    // Of a part, what has not begun comes back by itself.
+    else if (member.part !== undefined) member.process.send({ kind: 'take-back' });
+  }
+
+  // Not what still waits: it drops all that it has not claimed, also what somebody else has meanwhile, and reports on none of it.
+  #unclaimed({ slot, proposed, held }: Member): string[] {
+    // A part that it told of is in its hand, whatever name its file has by now.
+    return [...proposed].filter((name) => name !== held && !this.#events.isClaimed(slot as string, name));
   }
 
   #return(member: Member, names: string[]): void {
     for (const name of names) member.proposed.delete(name);
+    if (member.part !== undefined && names.includes(member.part)) letGo(member);
     // What it runs now is not over: the average of its reports says nothing of it.
     member.averageMs = undefined;
+    // Its answer tells whether one of them had begun all the same: until then it is as it was.
     member.process.send({ kind: 'take-back' });
     this.#events.onReturned(names);
   }
@@ -243,6 +395,8 @@ export class RunnerPool {
 
   #leave(member: Member, exit: RunnerExit): void {
     this.#members.delete(member);
+    clearTimeout(member.ending);
+    letGo(member);
     if (member.proposed.size > 0) this.#events.onReturned([...member.proposed]);
     this.#events.onExit(member.slot, exit);
     if (member.slot === undefined && !member.retiring) this.#noteFailure(exit);
@@ -267,10 +421,57 @@ export class RunnerPool {
   }
 }
 
-const view = ({ slot, proposed, running, averageMs, lastReport }: Member): RunnerView => ({
+/** A job, or so many lines of a part of a batch, for the runner of a slot. */
+type Placed = { slot: string; name: string; lines: number };
+
+function letGo(member: Member): void {
+  hasTaken(member);
+  member.part = undefined;
+  member.held = undefined;
+}
+
+function hasTaken(member: Member): void {
+  clearTimeout(member.taking);
+  member.taking = undefined;
+}
+
+const isFree = ({ proposed, running }: Member): boolean => proposed.size === 0 && running === undefined;
+
+// Another method's jobs take another time. A job that was taken back and had begun all the same still shares the runner.
+function forgetSharing(member: Member): void {
+  if (!member.sharing || member.proposed.size > 0 || member.running !== undefined) return;
+  member.sharing = undefined;
+  member.averageMs = undefined;
+}
+
+function seatOf(member: Member, dealt: ReadonlyMap<string, number>): Seat {
+  const { sharing, proposed, averageMs } = member;
+  const slot = member.slot as string;
+  if (!sharing) return { slot, isFree: isFree(member), share: dealt.get(slot) ?? 0, room: 0 };
+  const room = roomShared(sharing.concurrency, averageMs, proposed.size);
+  return { slot, isFree: false, share: 0, sharing: sharing.key, room };
+}
+
+// A runner that is free begins to share with its first shared job; what it is to run alone leaves it free no longer.
+function sit(seat: Seat, member: Member, sharing: Sharing | undefined): void {
+  if (sharing && seat.isFree) {
+    member.sharing = sharing;
+    member.averageMs = undefined;
+    seat.sharing = sharing.key;
+    seat.room = sharing.concurrency;
+  }
+  seat.isFree = false;
+  if (sharing) {
+    seat.share = 0;
+    seat.room -= 1;
+  } else seat.share -= 1;
+}
+
+const view = ({ slot, proposed, running, averageMs, lastReport, sharing }: Member): RunnerView => ({
   slot: slot as string,
   // A job that was taken back and had begun all the same still fills its place.
   proposed: proposed.size + (running !== undefined && !proposed.has(running) ? 1 : 0),
   averageMs: averageMs ?? AHEAD_MS,
   lastReport,
+  endsAt: averageMs !== undefined && averageMs >= AHEAD_MS && proposed.size === 1 && !sharing ? lastReport + averageMs : undefined,
 });

@@ -24,13 +24,13 @@ export type ServiceOptions = {
 export async function runService({ config, settings, greet }: ServiceOptions): Promise<void> {
   const spool = openSpool(config.dir, { durability: config.durability });
   const allowlist = await loadAllowlist(findAllowlist(config.jobs));
-  const onLine = await logSink(process.stdout);
-  const dispatcher = new Dispatcher({ spool, config, allowlist, onLine });
+  const onLines = await logSink(process.stdout);
+  const dispatcher = new Dispatcher({ spool, config, allowlist, onLines });
   for (const name of unknownVariables(process.env)) dispatcher.log.warn(`${name} is set, but it is no variable of Jobspool: misspelt?`);
   const { first, second } = firstAndSecondSignal();
   const found = { JOBSPOOL_JOBS: allowlist.file, JOBSPOOL_RUNNERS: String(config.runners) };
   const plan = settings && { config, settings: settings(found), allowlist: allowlist.file };
-  const keeper = { log: dispatcher.log, onLine, reasons: () => reasonsOfService(spool, dispatcher) };
+  const keeper = { log: dispatcher.log, onLines, reasons: () => reasonsOfService(spool, dispatcher) };
   const dashboard = plan && (await keepDashboard(plan, keeper));
   first.then(() => dispatcher.takeNothingNew());
   await dispatcher.start();

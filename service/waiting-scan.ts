@@ -1,3 +1,4 @@
+import { parseBatchName } from '../spool/batch-name.ts';
 import { parseJobName } from '../spool/filename.ts';
 import type { Spool } from '../spool/spool.ts';
 
@@ -35,7 +36,7 @@ export class WaitingScan {
     const worked = process.cpuUsage();
     if (last && (last.mtimeMs === mtimeMs || began < last.notBefore)) return;
     const names = await this.#spool.disk.namesOf(folder);
-    for (const name of names) if (parseJobName(name)) onName(name);
+    for (const name of names) if (parseJobName(name) || parseBatchName(name)) onName(name);
     const { user, system } = process.cpuUsage(worked);
     // Of the time that passed, what was waited for (a busy machine, a far file system) is paused for once, what was worked many times.
     const pauseMs = Math.max(regular ? this.#scanMs / 2 : 50, performance.now() - began, (user + system) / 1_000 / MAX_SHARE);

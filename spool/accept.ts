@@ -1,7 +1,11 @@
 import { monotonicFactory } from 'ulid';
+import { batchTooLarge, checkBatch } from './batch.ts';
+import { type BatchName, type BatchRequestName, batchFileName, MAX_BATCH_BYTES, memberId, parseBatchRequestName } from './batch-name.ts';
+import type { Lines } from './batch-place.ts';
 import type { FileFacts } from './disk.ts';
 import { errnoOf } from './errors.ts';
 import { jobFileName, parseRequestName, type RequestName } from './filename.ts';
+import { freeName } from './free-name.ts';
 import { type Job, jobOf } from './job.ts';
 import { dropBudget, moveTo, reject } from './reject.ts';
 import { MAX_BODY_BYTES, MAX_FILE_BYTES, parseRequest, type Request, tooLarge } from './request.ts';
@@ -15,13 +19,15 @@ export const SETTLE_MS = 2_000;
 export type AcceptRules = {
   /** The sentence that refuses a request, or undefined when the allow-list lets it run. */
   refusal(request: Request): string | undefined;
-  /** Whether a job of this id is waiting or running. */
+  /** Whether a job, or any job of a batch, of this id is waiting or running. */
   isLive(id: string): boolean;
 };
 
 /** What became of a file in `incoming/`. */
 export type Accepted =
   | { kind: 'accepted'; job: Job; from: string }
+  /** A batch, or a part of one that was held back: `name` is what it has in `pending/`. */
+  | { kind: 'accepted-batch'; name: string; batch: BatchName; first: Request; from: string }
   | { kind: 'rejected'; name: string; id: string | undefined; reason: string; request: Request | undefined }
   /** Perhaps half written: look again. */
   | { kind: 'unfinished' }
@@ -42,6 +48,10 @@ export class Intake {
   /** What may not be moved (the folder of another user), and since when: one that nobody clears away must not be met at every look. */
   readonly #immovable = new Map<string, number>();
 
+  /** The latest time that jobs were accepted at, in milliseconds since the epoch, and the ids of those that were to run at once. */
+  #moment = Number.NEGATIVE_INFINITY;
+  readonly #ofThisMoment = new Set<string>();
+
   constructor(spool: Spool, rules: AcceptRules) {
     this.#spool = spool;
     this.#rules = rules;
@@ -54,7 +64,7 @@ export class Intake {
 
   /** The names in `incoming/` that may be requests, in the order in which they are accepted. `clock` in monotonic milliseconds. */
   names(clock = performance.now()): string[] {
-    const found = this.#spool.disk.names(this.#spool.incoming).map((name) => ({ name, parsed: parseRequestName(name) }));
+    const found = this.#spool.disk.names(this.#spool.incoming).map((name) => ({ name, parsed: parseName(name) }));
     const files = found.filter(({ parsed }) => parsed.kind !== 'ignored');
     this.#forgetAllBut(new Set(files.map(({ name }) => name)), clock);
     // Within a priority by name: ids made by us ascend, so what was submitted first is accepted first.
@@ -72,7 +82,7 @@ export class Intake {
    * read are put off unless `takesLarge`.
    */
   accept(name: string, now: number, clock: number, takesLarge = true): Accepted {
-    const parsed = parseRequestName(name);
+    const parsed = parseName(name);
     if (parsed.kind === 'ignored') return { kind: 'none' };
     const { disk, incoming } = this.#spool;
     const facts = disk.facts(`${incoming}/${name}`);
@@ -82,11 +92,12 @@ export class Intake {
     // As it was when it could not be read as a request: thousands of such files are not read again at every look.
     if (this.#isSettling(look)) return { kind: 'unfinished' };
     if (facts.size > MAX_BODY_BYTES && facts.isFile && !takesLarge) return { kind: 'large' };
-    return this.#acceptFile(look);
+    return this.#acceptFile(look, facts.isFile);
   }
 
-  #acceptFile(look: Look): Accepted {
-    const file = this.#spool.disk.inspect(`${this.#spool.incoming}/${look.name}`, MAX_FILE_BYTES);
+  #acceptFile(look: Look, isFile: boolean): Accepted {
+    const isBatch = isBatchFile(look.name);
+    const file = this.#spool.disk.inspect(`${this.#spool.incoming}/${look.name}`, isBatch ? MAX_BATCH_BYTES : MAX_FILE_BYTES, isFile);
     switch (file.kind) {
       case 'missing':
         return { kind: 'none' };
@@ -95,21 +106,44 @@ export class Intake {
       case 'unreadable':
         return this.#later(look, `the file cannot be read: ${visible(file.reason)}`);
       case 'too-large':
-        return this.#later(look, tooLarge(file.size).reason);
+        return this.#later(look, isBatch ? batchTooLarge(file.size) : tooLarge(file.size).reason);
       case 'not-utf8':
         return this.#later(look, 'the body is not UTF-8');
       case 'text':
-        return this.#acceptText(look, file.text);
+        return isBatch ? this.#acceptBatch(look, file.text) : this.#acceptText(look, file.text);
     }
   }
 
   #acceptText(look: Look, text: string): Accepted {
     const { name, parsed, now } = look;
-    if (parsed.kind !== 'request') return this.#reject(name, parsed, parsed.kind === 'invalid' ? parsed.reason : 'it is no request');
+    if (parsed.kind !== 'request') return this.#reject(name, parsed, parsed.reason);
     const body = parseRequest(text);
     if (!body.ok) return body.unfinished ? this.#later(look, body.reason) : this.#reject(name, parsed, body.reason);
     this.#unfinished.delete(name);
     return this.#admit(name, parsed, body.request, now);
+  }
+
+  // All of its lines or none: whoever mends one line drops the whole file again.
+  #acceptBatch(look: Look, text: string): Accepted {
+    const { name, parsed, now } = look;
+    if (parsed.kind !== 'request') return this.#reject(name, parsed, parsed.reason);
+    const checked = checkBatch(text, parsed.lines, (request) => this.#rules.refusal(request));
+    if (!checked.ok) return checked.unfinished ? this.#later(look, checked.reason) : this.#reject(name, parsed, visible(checked.reason));
+    this.#unfinished.delete(name);
+    const id = parsed.id ?? makeId(now);
+    // Of a part that was held back, others of its batch may be live.
+    const twin = parsed.lines === undefined && this.#rules.isLive(id) ? id : this.#liveIn(id, checked.lines);
+    if (twin !== undefined)
+      return this.#reject(name, parsed, `duplicate: a job with the id "${twin}" is already waiting or running`, checked.first);
+    const batch = { priority: parsed.priority, runAt: parsed.runAt === 'now' ? now : parsed.runAt, id, ...checked.lines };
+    const free = freeName(this.#spool, this.#spool.pending, batchFileName(batch));
+    const moved = moveTo(this.#spool, `${this.#spool.incoming}/${name}`, `${this.#spool.pending}/${free}`);
+    return moved ? { kind: 'accepted-batch', name: free, batch, first: checked.first, from: name } : { kind: 'none' };
+  }
+
+  #liveIn(id: string, { from, to }: Lines): string | undefined {
+    for (let line = from; line <= to; line++) if (this.#rules.isLive(memberId(id, line))) return memberId(id, line);
+    return undefined;
   }
 
   #admit(name: string, parsed: RequestName & { kind: 'request' }, request: Request, now: number): Accepted {
@@ -127,14 +161,25 @@ export class Intake {
   // the newcomer's run-at moves on by a millisecond.
   #freeName(id: string, parsed: RequestName & { kind: 'request' }, now: number): string {
     const { disk, pending, retrying, failed, cancelled } = this.#spool;
-    // Also for `now`: the moment is that of the look's beginning, and a job of this look may have ended since.
-    const folders = [pending, retrying, failed, cancelled];
     let runAt = parsed.runAt === 'now' ? now : parsed.runAt;
+    // No job of a name of this very moment can have moved on, but for those of the same look.
+    const folders = parsed.runAt === 'now' && this.#isFirst(id, now) ? [pending] : [pending, retrying, failed, cancelled];
     for (;;) {
       const name = jobFileName({ priority: parsed.priority, runAt, id });
       if (!folders.some((folder) => disk.exists(`${folder}/${name}`))) return name;
       runAt += 1;
     }
+  }
+
+  #isFirst(id: string, now: number): boolean {
+    if (now > this.#moment) {
+      this.#moment = now;
+      this.#ofThisMoment.clear();
+    }
+    // A clock that was set back has been here before.
+    if (now < this.#moment || this.#ofThisMoment.has(id)) return false;
+    this.#ofThisMoment.add(id);
+    return true;
   }
 
   #isSettling({ name, looks, clock }: Look): boolean {
@@ -179,9 +224,13 @@ const makeId = monotonicFactory();
 const TRIED_AGAIN_MS = 30_000;
 
 /** A file as a look found it. */
-type Look = { name: string; parsed: Exclude<RequestName, { kind: 'ignored' }>; looks: string; now: number; clock: number };
+type Look = { name: string; parsed: Exclude<BatchRequestName, { kind: 'ignored' }>; looks: string; now: number; clock: number };
 
 // A file that was replaced by another of the same size and time has another inode, and one whose permissions changed another change time.
 const looksOf = ({ size, mtimeMs, ctimeMs, ino }: FileFacts): string => `${size} ${mtimeMs} ${ctimeMs} ${ino}`;
+
+const isBatchFile = (name: string): boolean => name.endsWith('.ndjson');
+
+const parseName = (name: string): BatchRequestName => (isBatchFile(name) ? parseBatchRequestName(name) : parseRequestName(name));
 
 const rank = (parsed: RequestName): number => (parsed.kind === 'request' ? parsed.priority : 0);

@@ -1,11 +1,13 @@
+import type { Lines } from './batch-place.ts';
 import { readJob } from './claim.ts';
 import { atBest, errnoOf } from './errors.ts';
 import { freeName } from './free-name.ts';
 import { type Job, jobOf } from './job.ts';
 import { moveTo } from './reject.ts';
 import type { Request } from './request.ts';
-import { withoutBudget } from './settle.ts';
+import { type FinishedMove, withoutBudget } from './settle.ts';
 import { replaceFile, type Spool, syncNames } from './spool.ts';
+import { takeLines } from './take-line.ts';
 
 /**
  * Cancels a job that waits, by its canonical name; the job as it was, or undefined when it no longer waits
@@ -13,6 +15,19 @@ import { replaceFile, type Spool, syncNames } from './spool.ts';
  */
 export function cancelWaiting(spool: Spool, name: string): Job | undefined {
   return cancelFile(spool, `${spool.pending}/${name}`, name) ?? cancelFile(spool, `${spool.retrying}/${name}`, name);
+}
+
+/**
+ * Cancels lines of a part that waits; the jobs as they were, and where all of it is now, or undefined when the part no longer waits. `slot`: as for `takeLines`.
+ */
+export function cancelLines(spool: Spool, slot: string, name: string, lines: Lines): { jobs: Job[]; moved: FinishedMove[] } | undefined {
+  const taken = takeLines(spool, slot, name, lines, (line, { writtenAt }) => ({
+    folder: 'cancelled',
+    name: line.job.name,
+    // What somebody edited to nonsense is cancelled all the same, as it stands.
+    text: line.spoilt === undefined ? `${JSON.stringify(ended(line.job, writtenAt))}\n` : line.text,
+  }));
+  return taken && { jobs: taken.jobs.map(({ job }) => job), moved: taken.moved };
 }
 
 /** Cancels a job that this process has claimed and not yet run. */

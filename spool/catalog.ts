@@ -1,3 +1,4 @@
+import { parseMemberId } from './batch-name.ts';
 import { Breath } from './breath.ts';
 import { type FailureGroup, failureGroups } from './catalog/failure-groups.ts';
 import { findIn, type Match } from './catalog/find.ts';
@@ -15,8 +16,8 @@ import { Waiting } from './catalog/waiting.ts';
 import { type Candidate, Walk } from './catalog/walk.ts';
 import { parseJobName } from './filename.ts';
 import { type Filter, matches, matchesState } from './filter.ts';
-import { runAtOf } from './order.ts';
-import { findCompleted, type JobStatus, statusOfLine } from './query.ts';
+import { idOf, runAtOf } from './order.ts';
+import { findCompleted, type JobStatus, locate, type Place, statusAt, statusOfLine } from './query.ts';
 import type { Spool } from './spool.ts';
 import { STATES, type State } from './state.ts';
 
@@ -118,7 +119,7 @@ export class Catalog {
       // It moved on, or came after the last look.
       await this.refresh(0);
     }
-    return this.#findBeyond(id);
+    return this.#findBeyond(id, now);
   }
 
   /** Failed jobs that ended since `since` (milliseconds since the epoch), in groups, largest first. */
@@ -164,6 +165,7 @@ export class Catalog {
     // In the order in which jobs move: one that moves meanwhile is seen twice rather than not at all.
     await waiting.look();
     running.look();
+    waiting.claim(running.claimed);
     await over.look();
     await ledger.look();
     this.#last = { began, tookMs: performance.now() - began };
@@ -183,17 +185,27 @@ export class Catalog {
   // What is over says when it ended; a file that waits or is run came when its name was made.
   #wasThere({ place, position, finishedAt }: Candidate, filter: Filter, asOf: number): boolean {
     if (finishedAt !== undefined) return finishedAt <= asOf;
-    const cameAt = place && this.#known.spool.disk.facts(place.file)?.ctimeMs;
+    const cameAt = place && cameAtOf(this.#known, place);
     if (cameAt === undefined || cameAt > asOf) return false;
     // What was scheduled then and is due now was not pending.
     return position.section !== 'pending' || matchesState(filter, 'scheduled') || wasDue(place?.name ?? '', asOf);
   }
 
-  #findBeyond(id: string): Match | undefined {
+  #findBeyond(id: string, now: number): Match | undefined {
     const { spool, ledger } = this.#known;
+    // The file of a batch that is being run has another name each time one looks.
+    const place = parseMemberId(id) && locate(spool, id, now);
+    const job = place && statusAt(spool, place, now);
+    if (job) return { job, place };
     const line = ledger.beyond > 0 || ledger.unread > 0 ? findCompleted(spool, id) : undefined;
     return line && { job: statusOfLine(line), place: undefined };
   }
+}
+
+function cameAtOf({ spool, waiting }: Known, { name, file, line }: Place): number | undefined {
+  // A file of lines has the time of the last claim.
+  const since = line === undefined ? undefined : waiting.sinceOf(parseMemberId(idOf(name))?.id ?? '');
+  return since ?? spool.disk.facts(file)?.ctimeMs;
 }
 
 const unchanged = (job: JobStatus): JobStatus => job;

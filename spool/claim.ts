@@ -18,9 +18,13 @@ export type Claimed =
   /** Its run-at has not come. */
   | { kind: 'early' };
 
-/** Claims a waiting job for the holder of `slot`: one rename, which one of several claimants wins. */
-export function claim(spool: Spool, slot: string, name: string, now: number): Claimed {
+/**
+ * Claims a waiting job for the holder of `slot`: one rename, which one of several claimants wins. Not while `isUncleared`: a job of that very
+ * name is done, and its file, which is cleared away next, still in the slot.
+ */
+export function claim(spool: Spool, slot: string, name: string, now: number, isUncleared = false): Claimed {
   if (runAtOf(name) > now) return { kind: 'early' };
+  if (isUncleared) return { kind: 'missing' };
   return take(spool, slot, name) ? readJob(spool, spool.claimed(slot, name), name) : { kind: 'missing' };
 }
 
@@ -40,12 +44,11 @@ export function readJob(spool: Spool, path: string, name: string): Claimed {
   return { kind: 'claimed', job: jobOf(name, parsed.request), writtenAt: file.mtimeMs };
 }
 
-function take(spool: Spool, slot: string, name: string): boolean {
+/** Takes the file of a job, or of a part of a batch, into the slot; false when somebody else has it. */
+export function take(spool: Spool, slot: string, name: string): boolean {
   const { disk } = spool;
   const target = spool.claimed(slot, name);
   const sources = [`${spool.pending}/${name}`, `${spool.retrying}/${name}`];
-  // A job of that name is done and its file not cleared away yet: this one waits, or it would go with that.
-  if (disk.facts(target)?.isFile) return false;
   if (sources.some((source) => grab(spool, source, target))) return true;
   // Missing may also mean that somebody removed our own folder: then it is made again. But not when the whole slot was rescued:
   // this process was taken for dead, and nobody would find what it claims.

@@ -59,12 +59,15 @@ export const disk = {
     return missingAs(undefined, () => fs.readFileSync(file, 'utf8'));
   },
 
-  /** Reads a file that may be anything: what is no regular file is not opened, no link is followed, no more than `maxBytes` read. */
-  inspect(file: string, maxBytes: number): Inspected {
+  /**
+   * Reads a file that may be anything: what is no regular file is not opened, no link is followed, no more than `maxBytes` read. `isFile`: the
+   * caller has just found a regular file there.
+   */
+  inspect(file: string, maxBytes: number, isFile = false): Inspected {
     try {
-      const stat = fs.lstatSync(file, { throwIfNoEntry: false });
-      if (!stat) return { kind: 'missing' };
-      if (!stat.isFile()) return { kind: 'not-a-file', what: kindOf(stat) };
+      const stat = isFile ? undefined : fs.lstatSync(file, { throwIfNoEntry: false });
+      if (!isFile && !stat) return { kind: 'missing' };
+      if (stat && !stat.isFile()) return { kind: 'not-a-file', what: kindOf(stat) };
       // It may have been replaced since: a FIFO is not waited for, and what was opened is looked at once more.
       const fd = fs.openSync(file, INSPECT_FLAGS);
       return closing(file, fd, () => readInspected(fd, maxBytes));
@@ -152,8 +155,24 @@ export const disk = {
     } catch (error) {
       const code = errnoOf(error) ?? '';
       if (code === 'EEXIST' || code === 'ENOENT') return false;
-      if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(code)) throw error;
+      if (!NO_LINKS.includes(code)) throw error;
       return !disk.exists(to) && disk.rename(from, to);
+    }
+  },
+
+  /**
+   * As `link`, for a file that must keep its first name: where the file system has no such links, the second is a copy that has the time of the first. `draft`
+   * is where the copy is written.
+   */
+  twin(from: string, to: string, draft: string): boolean {
+    try {
+      fs.linkSync(from, to);
+      return true;
+    } catch (error) {
+      const code = errnoOf(error) ?? '';
+      if (code === 'EEXIST' || code === 'ENOENT') return false;
+      if (!NO_LINKS.includes(code)) throw error;
+      return !disk.exists(to) && copyAs(from, to, draft);
     }
   },
 
@@ -224,11 +243,16 @@ export const disk = {
     closing(folder, fd, () => fs.fsyncSync(fd));
   },
 
+  /** As `syncFolder`, off the main thread. */
+  async syncFolderLater(folder: string): Promise<void> {
+    if (platform.syncsFolders) await syncPath(folder, 'r');
+  },
+
   /** Makes many files durable, a portion at once: the kernel commits them together. */
   async syncFiles(files: string[]): Promise<void> {
     for (let start = 0; start < files.length; start += SYNC_AT_ONCE) {
       // Whoever hears that one failed may remove them: no other is still on its way then.
-      const synced = await Promise.allSettled(files.slice(start, start + SYNC_AT_ONCE).map(syncFile));
+      const synced = await Promise.allSettled(files.slice(start, start + SYNC_AT_ONCE).map((file) => syncPath(file, 'r+')));
       for (const sync of synced) if (sync.status === 'rejected') throw sync.reason;
     }
   },
@@ -257,8 +281,9 @@ export const disk = {
     return undefined;
   },
 
-  append(fd: number, text: string | Uint8Array): void {
-    writeAll(fd, text);
+  /** Writes all of it at the end of an open file; returns how many bytes that were. */
+  append(fd: number, text: string | Uint8Array): number {
+    return writeAll(fd, text);
   },
 
   sync(fd: number): Promise<void> {
@@ -335,6 +360,21 @@ export const disk = {
   },
 } as const;
 
+/** The file system has no hard links, or no more for this file. */
+const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
+
+function copyAs(from: string, to: string, draft: string): boolean {
+  return missingAs(false, () => {
+    const { mtimeMs } = fs.statSync(from);
+    fs.copyFileSync(from, draft);
+    fs.chmodSync(draft, SHARED);
+    // In the middle of its millisecond: a rounded time must not fall into the one before.
+    disk.setTimes(draft, Math.floor(mtimeMs) + 0.5);
+    disk.syncFileNow(draft);
+    return disk.rename(draft, to);
+  });
+}
+
 // Windows has neither links to be wary of in this way nor FIFOs: there these flags are 0.
 const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CREAT, O_TRUNC, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
 const INSPECT_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
@@ -395,10 +435,13 @@ function syncAbove(folder: string): void {
   }
 }
 
-async function syncFile(file: string): Promise<void> {
-  const handle = await fs.promises.open(file, 'r+');
+// Only the sync itself goes through the thread pool: to open and to close take no time, but there they would wait behind other syncs.
+async function syncPath(file: string, flags: string): Promise<void> {
   try {
-    await handle.sync().finally(() => handle.close());
+    const fd = fs.openSync(file, flags);
+    await new Promise<void>((resolve, reject) => fs.fsync(fd, (error) => (error ? reject(error) : resolve()))).finally(() =>
+      fs.closeSync(fd),
+    );
   } catch (error) {
     throw naming(error, file);
   }
@@ -447,8 +490,8 @@ function readInspected(fd: number, maxBytes: number): Inspected {
   const { size } = stat;
   const mtimeMs = tellable(stat.mtimeMs);
   if (size > maxBytes) return { kind: 'too-large', size, mtimeMs };
-  // One byte more than the size shows a file that is growing under our hands.
-  const bytes = readFrom(fd, 0, Math.min(size + 1, maxBytes + 1));
+  // One byte more than the size shows a file that is growing under our hands; one that is not is read in one call.
+  const bytes = readFrom(fd, 0, Math.min(size + 1, maxBytes + 1), size);
   if (bytes.length > maxBytes) return { kind: 'too-large', size: bytes.length, mtimeMs };
   try {
     return { kind: 'text', text: utf8.decode(bytes), size: bytes.length, mtimeMs };
@@ -465,19 +508,22 @@ function kindOf(stat: fs.Stats): string {
   return 'a device';
 }
 
-function readFrom(fd: number, start: number, length: number): Buffer {
+// `expected`: where so much has been read, it is not asked whether there is more.
+function readFrom(fd: number, start: number, length: number, expected = length): Buffer {
   const buffer = Buffer.allocUnsafe(length);
   let filled = 0;
-  while (filled < length) {
+  do {
     const count = fs.readSync(fd, buffer, filled, length - filled, start + filled);
     if (count === 0) break;
     filled += count;
-  }
+  } while (filled < length && filled !== expected);
   return buffer.subarray(0, filled);
 }
 
 // write(2) may take a part only (a signal, a nearly full disk): the rest goes after it.
-function writeAll(fd: number, text: string | Uint8Array): void {
+function writeAll(fd: number, text: string | Uint8Array): number {
   let bytes = typeof text === 'string' ? Buffer.from(text) : text;
+  const { length } = bytes;
   while (bytes.length > 0) bytes = bytes.subarray(fs.writeSync(fd, bytes));
+  return length;
 }

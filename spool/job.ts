@@ -1,5 +1,6 @@
 import type { Attempt, ErrorRecord, Outcome } from './attempt.ts';
 import { type JobName, parseJobName } from './filename.ts';
+import { iso } from './iso.ts';
 import type { Request } from './request.ts';
 
 /** An accepted request. `name` is its canonical file name, `runAt` in milliseconds since the epoch. */
@@ -43,8 +44,8 @@ export function attemptOf(job: Job, outcome: Outcome, end: End, span: AttemptSpa
   return {
     number: attemptNumber(job),
     outcome,
-    startedAt: new Date(span.startedAt).toISOString(),
-    finishedAt: new Date(span.finishedAt).toISOString(),
+    startedAt: iso(span.startedAt),
+    finishedAt: iso(span.finishedAt),
     runner: span.runner,
     ...('error' in end ? { error: end.error } : {}),
   };

@@ -33,7 +33,10 @@ export type Layout = ReturnType<typeof layout>;
 
 export function layout(dir: string) {
   const root = path.resolve(dir);
-  const at = (...parts: string[]) => path.join(root, ...parts);
+  const at = (place: string) => path.join(root, place);
+  // These are asked for several times for each job: put together, not joined.
+  const [running, completed, cancel, rejected] = [at('running'), at('completed'), at('cancel'), at('rejected')];
+  const jobLogs = at('logs/jobs');
   return {
     root,
     version: at('version'),
@@ -41,32 +44,32 @@ export function layout(dir: string) {
     incoming: at('incoming'),
     pending: at('pending'),
     retrying: at('retrying'),
-    running: at('running'),
-    completed: at('completed'),
+    running,
+    completed,
     failed: at('failed'),
     cancelled: at('cancelled'),
-    rejected: at('rejected'),
-    cancel: at('cancel'),
+    rejected,
+    cancel,
     paused: at('paused'),
     logs: at('logs'),
-    jobLogs: at('logs', 'jobs'),
+    jobLogs,
 
     /** Beside a slot's folder `running/<slot>/` stand files of the same name with these endings. */
-    slot: (slot: string) => at('running', slot),
-    lock: (slot: string) => at('running', `${slot}.lock`),
-    holder: (slot: string) => at('running', `${slot}.holder`),
-    output: (slot: string) => at('running', `${slot}.out`),
-    progress: (slot: string) => at('running', `${slot}.progress`),
-    result: (slot: string) => at('running', `${slot}.result`),
-    lines: (slot: string) => at('running', `${slot}.lines`),
-    drain: (slot: string) => at('running', `${slot}${DRAIN_ENDING}`),
+    slot: (slot: string) => `${running}/${slot}`,
+    lock: (slot: string) => `${running}/${slot}.lock`,
+    holder: (slot: string) => `${running}/${slot}.holder`,
+    output: (slot: string) => `${running}/${slot}.out`,
+    progress: (slot: string) => `${running}/${slot}.progress`,
+    result: (slot: string) => `${running}/${slot}.result`,
+    lines: (slot: string) => `${running}/${slot}.lines`,
+    drain: (slot: string) => `${running}/${slot}${DRAIN_ENDING}`,
 
-    claimed: (slot: string, name: string) => at('running', slot, name),
-    cancelMarker: (id: string) => at('cancel', id),
-    reason: (name: string) => at('rejected', `${name}${REASON_ENDING}`),
-    ledger: (day: string, slot: string) => at('completed', day, `${slot}.ndjson`),
-    ledgerDay: (day: string) => at('completed', day),
-    jobLog: (id: string) => at('logs', 'jobs', `${id}.log`),
+    claimed: (slot: string, name: string) => `${running}/${slot}/${name}`,
+    cancelMarker: (id: string) => `${cancel}/${id}`,
+    reason: (name: string) => `${rejected}/${name}${REASON_ENDING}`,
+    ledger: (day: string, slot: string) => `${completed}/${day}/${slot}.ndjson`,
+    ledgerDay: (day: string) => `${completed}/${day}`,
+    jobLog: (id: string) => `${jobLogs}/${id}.log`,
   };
 }
 

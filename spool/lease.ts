@@ -17,7 +17,8 @@ import { replaceFile, type Spool } from './spool.ts';
 
 /** Who holds a slot, and how to prove that it is dead. */
 export type Holder = {
-  kind: 'runner' | 'dispatcher';
+  /** `tool`: a program or thread that steers jobs for a person, and holds it for that moment. */
+  kind: 'runner' | 'dispatcher' | 'tool';
   slot: string;
   host: string;
   pid: number;

@@ -5,6 +5,7 @@
  */
 import type { Attempt } from './attempt.ts';
 import { atBest, naming } from './errors.ts';
+import { iso } from './iso.ts';
 import { type AttemptSpan, attemptNumber, attemptOf, durationOf, type Job } from './job.ts';
 import { reject } from './reject.ts';
 import { type Spool, syncNames } from './spool.ts';
@@ -34,7 +35,7 @@ export function ledgerLine(job: Job, span: AttemptSpan, acceptedAt: string, resu
     method: request.method,
     params: request.params,
     priority: job.priority,
-    runAt: request.runAt ?? new Date(job.runAt).toISOString(),
+    runAt: request.runAt ?? iso(job.runAt),
     acceptedAt: request.acceptedAt ?? acceptedAt,
     startedAt: attempt.startedAt,
     finishedAt: attempt.finishedAt,
@@ -46,6 +47,8 @@ export function ledgerLine(job: Job, span: AttemptSpan, acceptedAt: string, resu
 
 /** The largest number of finished jobs whose files wait for one sync. */
 const GROUP = 64;
+/** So long after one sync the next lines gather for another, if they are fewer than that: whoever submits meanwhile needs the disk's journal too. */
+const GATHER_MS = 25;
 
 /** `isTorn`: after `size` bytes there may be a part of a line. */
 type OpenLedger = { day: string; path: string; fd: number; size: number; isTorn: boolean };
@@ -54,15 +57,21 @@ type OpenLedger = { day: string; path: string; fd: number; size: number; isTorn:
 export class Ledger {
   readonly #spool: Spool;
   readonly #slot: string;
+  readonly #gatherMs: number;
   #file: OpenLedger | undefined;
   #written: string[] = [];
+  /** The names of jobs that are recorded and whose files are still in the slot. */
+  readonly #uncleared = new Set<string>();
   #committing: Promise<void> | undefined;
+  #syncedAt = Number.NEGATIVE_INFINITY;
+  #endGathering: (() => void) | undefined;
   /** Of days that are over; a sync may still be on its way to them. */
   readonly #outdated: number[] = [];
 
-  constructor(spool: Spool, slot: string) {
+  constructor(spool: Spool, slot: string, gatherMs = GATHER_MS) {
     this.#spool = spool;
     this.#slot = slot;
+    this.#gatherMs = gatherMs;
   }
 
   /** Whether so many lines wait that the caller should commit before it goes on. */
@@ -70,19 +79,33 @@ export class Ledger {
     return this.#written.length >= GROUP;
   }
 
-  /** Records that the job in the file `name` of this slot completed. From here on it is never run again. */
-  append(line: LedgerLine, name: string): void {
+  /** Whether the file of a job of that name, which is done, is still to be removed. */
+  isUncleared(name: string): boolean {
+    return this.#uncleared.has(name);
+  }
+
+  /**
+   * Records that the job in the file `name` of this slot completed. From here on it is never run again. Without a `name` the file stays: it has other jobs too,
+   * and goes with `clear`.
+   */
+  append(line: LedgerLine, name?: string): void {
     const { disk } = this.#spool;
     const file = this.#open(line.finishedAt.slice(0, 10));
     named(file, () => {
       // A disk that became full may have taken the beginning of a line: the next must not be glued to it.
-      if (file.isTorn) disk.truncate(file.fd, file.size);
-      file.size = disk.sizeOf(file.fd);
+      if (file.isTorn) disk.truncate(file.fd, Math.min(file.size, disk.sizeOf(file.fd)));
       file.isTorn = true;
-      disk.append(file.fd, `${JSON.stringify(line)}\n`);
+      file.size += disk.append(file.fd, `${JSON.stringify(line)}\n`);
       file.isTorn = false;
     });
+    if (name !== undefined) this.clear(name);
+  }
+
+  /** The file `name` of this slot has no job any more that is not recorded: it goes with the next commit. */
+  clear(name: string): void {
     this.#written.push(name);
+    this.#uncleared.add(name);
+    if (this.isFull) this.#endGathering?.();
   }
 
   /**
@@ -107,12 +130,31 @@ export class Ledger {
   async #commitGroups(): Promise<void> {
     const { disk, durability } = this.#spool;
     while (this.#written.length > 0) {
+      if (durability === 'full') await this.#gather();
       const names = this.#written;
       this.#written = [];
       const file = this.#file;
       if (durability === 'full' && file) await disk.sync(file.fd).catch((error) => Promise.reject(naming(error, file.path)));
-      for (const name of names) disk.remove(this.#spool.claimed(this.#slot, name));
+      this.#syncedAt = performance.now();
+      for (const name of names) {
+        disk.remove(this.#spool.claimed(this.#slot, name));
+        this.#uncleared.delete(name);
+      }
     }
+  }
+
+  // After a pause a job's line is synced at once.
+  async #gather(): Promise<void> {
+    const waitMs = this.#syncedAt + this.#gatherMs - performance.now();
+    if (waitMs <= 0 || this.isFull) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, waitMs);
+      this.#endGathering = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#endGathering = undefined;
   }
 
   #open(day: string): OpenLedger {
@@ -135,7 +177,11 @@ export class Ledger {
     const path = this.#spool.ledger(day, this.#slot);
     const file = { day, path, fd: disk.openAppend(path), size: 0, isTorn: false };
     try {
-      named(file, () => endTornLine(this.#spool, file.fd));
+      named(file, () => {
+        endTornLine(this.#spool, file.fd);
+        // Nobody else appends to it: from here on its size is known.
+        file.size = disk.sizeOf(file.fd);
+      });
       syncNames(this.#spool, this.#spool.ledgerDay(day));
     } catch (error) {
       atBest(() => disk.close(file.fd));

@@ -35,6 +35,11 @@ export class Offspring {
     return this.#find(({ pid }) => this.#platform.signal(pid, signal));
   }
 
+  /** How many there are besides this process. */
+  count(): number {
+    return this.#find(() => undefined);
+  }
+
   /** KILL to all but this process, also to what is started meanwhile: until two looks in a row find nobody new. */
   kill(): void {
     const deadline = performance.now() + KILL_MS;
@@ -44,7 +49,7 @@ export class Offspring {
   /** TERM to all but this process, and KILL to what is left after the grace. */
   async end(graceMs: number): Promise<void> {
     const deadline = performance.now() + graceMs;
-    for (let left = this.signal('SIGTERM'); left > 0 && performance.now() < deadline; left = this.#find(() => undefined)) {
+    for (let left = this.signal('SIGTERM'); left > 0 && performance.now() < deadline; left = this.count()) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
     this.kill();

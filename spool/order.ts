@@ -32,9 +32,9 @@ export function runAtOf(name: string): number {
   );
 }
 
-/** The id of a canonical name. */
+/** The id of a canonical name; of a part of a batch with its lines, `<id>@<from>-<to>`. */
 export function idOf(name: string): string {
-  return name.slice(name.charCodeAt(2) === ZERO ? 25 : 24, -'.json'.length);
+  return name.slice(name.charCodeAt(2) === ZERO ? 25 : 24, -endingOf(name));
 }
 
 const ZERO = '0'.charCodeAt(0);
@@ -45,10 +45,28 @@ function stampOf(name: string): string {
   return name.slice(start, start + STAMP_LENGTH);
 }
 
-// The `.json` goes before comparing: with it, id "a.b" would come before id "a".
+// The ending goes before comparing: with it, id "a.b" would come before id "a". So do the lines of a part: as text, 10000 would come before 2.
 function compareRunAtAndId(a: string, b: string): number {
-  const left = a.slice(0, -'.json'.length);
-  const right = b.slice(0, -'.json'.length);
+  const left = a.slice(0, -endingOf(a));
+  const right = b.slice(0, -endingOf(b));
   if (left === right) return 0;
-  return left < right ? -1 : 1;
+  const [leftLines, rightLines] = [linesAt(a, left), linesAt(b, right)];
+  return leftLines + rightLines === 0 ? byText(left, right) : compareParts(left, leftLines, right, rightLines);
 }
+
+function compareParts(left: string, leftLines: number, right: string, rightLines: number): number {
+  const byId = byText(leftLines > 0 ? left.slice(0, leftLines) : left, rightLines > 0 ? right.slice(0, rightLines) : right);
+  if (byId !== 0) return byId;
+  if (leftLines === 0 || rightLines === 0) return leftLines - rightLines;
+  return Number.parseInt(left.slice(leftLines + 1), 10) - Number.parseInt(right.slice(rightLines + 1), 10) || byText(left, right);
+}
+
+const byText = (left: string, right: string): number => (left === right ? 0 : left < right ? -1 : 1);
+
+// Where the lines of a part begin in its name; 0 for any other.
+const linesAt = (name: string, stem: string): number => (name.charCodeAt(name.length - BEFORE_SON) === D ? stem.lastIndexOf('@') : 0);
+
+// `.json` or, of a part of a batch, `.ndjson`.
+const endingOf = (name: string): number => (name.charCodeAt(name.length - BEFORE_SON) === D ? '.ndjson'.length : '.json'.length);
+const BEFORE_SON = 'json'.length + 1;
+const D = 'd'.charCodeAt(0);

@@ -1,3 +1,4 @@
+import { isBatchFile } from './drop-name.ts';
 import type { Spool } from './spool.ts';
 
 /**
@@ -5,6 +6,8 @@ import type { Spool } from './spool.ts';
  * run-at, such as a job that was retried by hand, has waited since then. `runAt` and `now` in milliseconds since the epoch.
  */
 export function overdueMs({ disk }: Spool, file: string, runAt: number, now: number): number | undefined {
-  const cameAt = disk.facts(file)?.ctimeMs;
+  const facts = disk.facts(file);
+  // The lines of a batch have one file: with each claim its name changes, and its time with that.
+  const cameAt = isBatchFile(file) ? facts?.mtimeMs : facts?.ctimeMs;
   return cameAt === undefined ? undefined : Math.max(0, Math.round(now - Math.max(runAt, cameAt)));
 }

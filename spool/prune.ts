@@ -1,3 +1,5 @@
+import { parseBatchName } from './batch-name.ts';
+import { lineIn } from './batch-place.ts';
 import { parseJobName } from './filename.ts';
 import { dayOf, REASON_ENDING } from './layout.ts';
 import { claimedNames } from './lease.ts';
@@ -61,14 +63,18 @@ function pruneRejected(spool: Spool, before: number): number {
 function pruneLogs(spool: Spool, before: number): number {
   const old = spool.disk.names(spool.jobLogs).filter((name) => isOlder(spool, `${spool.jobLogs}/${name}`, before));
   if (old.length === 0) return 0;
-  const live = liveIds(spool);
-  const dead = old.filter((name) => !live.has(name.replace(/\.log$/, '')));
+  const live = livingIn(spool);
+  const dead = old.filter((name) => !live(name.replace(/\.log$/, '')));
   return dead.filter((name) => spool.disk.remove(`${spool.jobLogs}/${name}`)).length;
 }
 
-function liveIds(spool: Spool): Set<string> {
+/** Tells whether a job of an id waits or runs. */
+function livingIn(spool: Spool): (id: string) => boolean {
   const waiting = [spool.pending, spool.retrying].flatMap((folder) => spool.disk.names(folder));
-  return new Set([...waiting, ...claimedNames(spool)].flatMap((name) => parseJobName(name)?.id ?? []));
+  const names = [...waiting, ...claimedNames(spool)];
+  const ids = new Set(names.flatMap((name) => parseJobName(name)?.id ?? []));
+  const parts = names.flatMap((name) => parseBatchName(name) ?? []);
+  return (id) => ids.has(id) || parts.some((part) => lineIn(part, id) !== undefined);
 }
 
 function isOlder(spool: Spool, file: string, before: number): boolean {

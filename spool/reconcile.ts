@@ -2,6 +2,7 @@ import { parseJobName, parseRequestName } from './filename.ts';
 import { holderOfSlot, slots } from './lease.ts';
 import { idOfLine, type LedgerLine, linesOf, parseLine, recentLedgers } from './ledger.ts';
 import type { Liveness } from './liveness.ts';
+import { reconcileBatches } from './reconcile-batch.ts';
 import { MAX_FILE_BYTES, parseRequest } from './request.ts';
 import { isBound } from './settle.ts';
 import type { Spool } from './spool.ts';
@@ -25,9 +26,9 @@ export type Overtaken = { id: string; file: string; by: string };
  * order of what was not synced (btrfs and F2FS do not) may have the record of how a job ended, and yet undo the rename that took it
  * from `pending/`. Of several files of one request the one with the longest history counts, and the ledger before all.
  *
- * For a dispatcher that begins, before it accepts or runs anything; others may be at work.
+ * For a dispatcher that begins, before it accepts or runs anything; others may be at work. `isHeld`: which slots are theirs.
  */
-export function reconcile(spool: Spool): Overtaken[] {
+export function reconcile(spool: Spool, isHeld: (slot: string) => boolean = () => false): Overtaken[] {
   const { copies, lines } = suspects(spool);
   const overtaken: Overtaken[] = [];
   for (const group of copies.values()) {
@@ -38,7 +39,7 @@ export function reconcile(spool: Spool): Overtaken[] {
       if (later && spool.disk.remove(copy.file)) overtaken.push({ id: copy.id, file: copy.file, by: later.by });
     }
   }
-  return overtaken;
+  return [...overtaken, ...reconcileBatches(spool, isHeld)];
 }
 
 /** A file of a job. Only one that waits could be run again. */

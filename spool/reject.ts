@@ -72,8 +72,10 @@ export function clearAway(spool: Spool, file: string, reason: string): void {
 // What is there already stays as it is, under the name or in the place of its reason: the newcomer is numbered. A program that drops
 // the same bad file every second must not make each take longer than the last: its number is found by halving.
 function freeName(spool: Spool, name: string): string {
-  const stem = cutTo(MAX_STEM_BYTES, name.replace(/\.json$/, '')) || 'unnamed';
-  const numbered = (number: number) => `${stem}${number === 1 ? '' : `.${number}`}.json`;
+  // A batch stays one: it may be handed in again.
+  const ending = name.endsWith('.ndjson') ? '.ndjson' : '.json';
+  const stem = cutTo(MAX_STEM_BYTES, name.endsWith(ending) ? name.slice(0, -ending.length) : name) || 'unnamed';
+  const numbered = (number: number) => `${stem}${number === 1 ? '' : `.${number}`}${ending}`;
   const isTaken = (number: number) => {
     const candidate = numbered(number);
     // Under such a name it would pass for the reason of another.

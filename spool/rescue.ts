@@ -5,21 +5,25 @@ import { parseJobName } from './filename.ts';
 import { type End, type Job, jobOf } from './job.ts';
 import { forgetSlot, holderOfSlot } from './lease.ts';
 import { type Leftover, recordedIn } from './ledger.ts';
+import { cutToOwn, singleOut } from './part.ts';
 import type { Policy } from './policy.ts';
 import { reject } from './reject.ts';
 import type { Request } from './request.ts';
+import { type LeftPart, leftParts, releasePart } from './rescue-part.ts';
 import { type FinishedMove, finishMoves, settle } from './settle.ts';
 import type { Spool } from './spool.ts';
 
 /** What a rescue knows of the dead slot and of what its jobs are worth. Times in milliseconds since the epoch. */
 export type RescueOptions = {
-  /** How the attempt that ran there ended: crashed, lost, or released. */
-  endOf(job: Job): End;
+  /** How the attempt that ran there ended: crashed, lost, or released. `batch`: of which the job is a line. */
+  endOf(job: Job, batch?: string): End;
   policyOf(request: Request): Policy;
   now: number;
   random(): number;
   /** Called for each job whose end its dead runner had recorded and not yet moved on. */
   onFinished?(done: FinishedMove): void;
+  /** Called for each part of a batch whose jobs had not begun and wait again, with its name. */
+  onReleased?(name: string): void;
   /** Called for each job before it is moved on, while the dead runner's output is still there. */
   onEnd?(job: Job, startedAt: number): void;
 };
@@ -52,14 +56,25 @@ function settleOrGiveBack(spool: Spool, own: string, dead: string, options: Resc
 /** Settles what an earlier rescue took over and could not bring to its end (a full disk). `dead`: whose attempts they were. */
 export function settleTaken(spool: Spool, own: string, dead: string, options: RescueOptions): Rescued[] {
   clearStranger(spool, own);
+  cutToOwn(spool, own);
   for (const done of finishMoves(spool, own)) options.onFinished?.(done);
   const { left, unread } = readLeftovers(spool, own);
+  const parts = leftParts(spool, own);
+  const kind = holderOfSlot(spool, dead)?.kind;
   // What a runner left, only its own ledger can record; what a rescuer left may be anybody's.
-  const recorded = recordedIn(spool, left, holderOfSlot(spool, dead)?.kind === 'runner' ? dead : undefined);
-  for (const { name } of recorded) spool.disk.remove(spool.claimed(own, name));
+  const recorded = recordedIn(spool, [...left, ...parts.flatMap(({ jobs }) => jobs)], kind === 'runner' ? dead : undefined);
+  for (const leftover of left) if (recorded.has(leftover)) spool.disk.remove(spool.claimed(own, leftover.name));
   const rescued = left
     .filter((leftover) => !recorded.has(leftover))
-    .flatMap((leftover) => settleLeftover(spool, dead, own, leftover, options) ?? []);
+    .flatMap((leftover) => settleLeftover(spool, dead, own, leftover, options));
+  // Who only moved things about ran none of them.
+  const hasBegun = (job: Job, batch: string) => kind !== 'dispatcher' && kind !== 'tool' && options.endOf(job, batch).kind !== 'released';
+  const settlePart = (part: LeftPart): Rescued[] => {
+    const begun = releasePart(spool, own, part, recorded, { hasBegun, onReleased: (name) => options.onReleased?.(name) });
+    if (begun && 'unread' in begun) unread.push(begun.unread);
+    return begun && !('unread' in begun) ? settleLeftover(spool, dead, own, begun, options, part.part.id) : [];
+  };
+  rescued.push(...parts.flatMap(settlePart));
   // The others are not to wait for them.
   if (unread.length > 0) throw new Error(`read what the dead runner ${dead} left: ${unread.join(', ')}`);
   // What is no job (an editor's file, say) would keep the folder for ever.
@@ -91,7 +106,7 @@ function takeOver(spool: Spool, dead: string, own: string): boolean {
 }
 
 /** `spoilt`: why its file cannot be read as a job; what is then known of it is in its name. */
-type Found = Leftover & { spoilt?: string };
+type Found = Leftover & { spoilt?: string | undefined; text?: string };
 
 /** The jobs in a slot that nobody holds. `unread`: of what a fault of the disk, which may pass, kept from being read, why. */
 function readLeftovers(spool: Spool, slot: string): { left: Found[]; unread: string[] } {
@@ -111,17 +126,17 @@ function readLeftovers(spool: Spool, slot: string): { left: Found[]; unread: str
   return { left, unread };
 }
 
-function settleLeftover(spool: Spool, dead: string, own: string, leftover: Found, options: RescueOptions): Rescued | undefined {
+function settleLeftover(spool: Spool, dead: string, own: string, leftover: Found, options: RescueOptions, batch?: string): Rescued[] {
   const { name, job, writtenAt, claimedAt, spoilt } = leftover;
   if (spoilt !== undefined) {
-    reject(spool, spool.claimed(own, name), name, { reason: spoilt, id: job.id });
-    return undefined;
+    if (singleOut(spool, own, job, writtenAt, leftover.text)) reject(spool, spool.claimed(own, name), name, { reason: spoilt, id: job.id });
+    return [];
   }
   options.onEnd?.(job, claimedAt);
-  const end = options.endOf(job);
+  const end = options.endOf(job, batch);
   const move = decide(job, end, options.policyOf(job.request), options.now, options.random);
   if (move.to === 'completed') throw new Error(`a rescue cannot complete a job, and tried to with ${job.name}`);
   const span = { startedAt: claimedAt, finishedAt: options.now, runner: dead };
   const settled = settle(spool, own, job, end, move, span, writtenAt);
-  return settled && { job, end, move, startedAt: claimedAt, name: settled.name };
+  return settled ? [{ job, end, move, startedAt: claimedAt, name: settled.name }] : [];
 }

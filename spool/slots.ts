@@ -1,8 +1,10 @@
+import path from 'node:path';
 import { parseJobName } from './filename.ts';
 import { type Holder, holderOfSlot, slots } from './lease.ts';
 import type { Life, Liveness } from './liveness.ts';
 import { isDrainRequested } from './marker.ts';
 import { platform } from './platform.ts';
+import { workIn } from './query.ts';
 import type { Spool } from './spool.ts';
 
 /** A slot and who holds it, for people to look at. What its holder does not say is undefined. */
@@ -50,11 +52,17 @@ function viewOf(spool: Spool, liveness: Liveness, slot: string, now: number): Sl
     leaseAgeMs: beat === undefined ? undefined : Math.max(0, Math.round(now - beat)),
     // The pid of a dead holder may be another process's by now.
     memoryBytes: holder && life === 'alive' && liveness.isHere(holder) ? platform.residentBytes(holder.pid) : undefined,
-    jobs: spool.disk.names(spool.slot(slot)).filter((name) => parseJobName(name)),
+    jobs: jobsIn(spool, slot),
     draining: isDrainRequested(spool, slot),
   };
 }
 
-const KINDS = ['runner', 'dispatcher'] as const satisfies Holder['kind'][];
+// A batch's line that runs has no file of its own: it counts by the name that it would have.
+function jobsIn(spool: Spool, slot: string): string[] {
+  const { running } = workIn(spool, slot);
+  return running.filter(({ file, line }) => line !== undefined || parseJobName(path.basename(file))).map(({ name }) => name);
+}
+
+const KINDS = ['runner', 'dispatcher', 'tool'] as const satisfies Holder['kind'][];
 
 const rank = ({ kind }: SlotView): number => (kind === 'dispatcher' ? 0 : 1);

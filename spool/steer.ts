@@ -1,14 +1,17 @@
 /** What a person may do to a job by moving its file, as functions. `by-hand.ts` has the shell command for each. */
 import path from 'node:path';
+import { batchFileName, isBatchId, parseBatchName } from './batch-name.ts';
 import { cancelWaiting } from './cancel.ts';
 import type { FileFacts } from './disk.ts';
+import { isBatchFile, parseDropName } from './drop-name.ts';
 import { atBest, errnoOf, SpoolError } from './errors.ts';
-import { jobFileName, MAX_PRIORITY, parseJobName, parseRequestName } from './filename.ts';
+import { type JobName, jobFileName, MAX_PRIORITY, parseJobName } from './filename.ts';
 import type { Job } from './job.ts';
 import { clearCancel, requestCancel } from './marker.ts';
-import { findCompleted, locate, type Place } from './query.ts';
+import { findCompleted, isLiveOnDisk, locate, type Place } from './query.ts';
 import { type Spool, syncNames, temporaryFile } from './spool.ts';
 import { type Action, allows, isFinal, type State } from './state.ts';
+import { cancelOut, isLine, type LineRefused, type Run, takeOut, waits } from './steer-line.ts';
 
 /** Where to look for a job, and when. */
 export type SteerOptions = {
@@ -18,6 +21,8 @@ export type SteerOptions = {
   place?: Place | undefined;
   /** Only at `place`: a job that is no longer there is `moved`, and not looked for. For many jobs at once. */
   only?: boolean | undefined;
+  /** One that the caller holds for this moment: the line of a batch is taken out in it. Without one, `slot` is what is answered (see `ToolSlot`). */
+  slot?: string | undefined;
 };
 
 /** Why nothing was done. */
@@ -30,7 +35,8 @@ export type Refused =
   /** Another file has the name that it would get, which is `name`. */
   | { kind: 'taken'; name: string }
   /** Somebody dropped a folder, which was rejected: what is in it is not ours to delete. */
-  | { kind: 'folder' };
+  | { kind: 'folder' }
+  | LineRefused;
 
 /** Why nothing was done, in words that go on after "retry <id>: ". */
 export function refusal(why: Refused): string {
@@ -45,6 +51,10 @@ export function refusal(why: Refused): string {
       return `another job has the file name ${why.name} there already`;
     case 'folder':
       return 'it is a folder, which a person has to remove by hand';
+    case 'batch':
+      return `it is a line of the batch ${why.id}, which is steered as a whole until it is accepted`;
+    case 'slot':
+      return 'it is a line of a batch, and nobody holds a slot to take it out in';
   }
 }
 
@@ -61,17 +71,32 @@ export type Cancelled =
 export function cancel(spool: Spool, id: string, options: SteerOptions = {}): Cancelled {
   let done: Cancelled | undefined;
   const steered = steer(spool, id, 'cancel', options, (place) => {
-    done = options.only ? cancelAt(spool, id, place) : cancelWherever(spool, id, place, options.now);
+    if (isLine(place) && waits(spool, place)) {
+      const jobs = cancelOut(spool, { place }, options.slot);
+      if (!Array.isArray(jobs)) return jobs;
+      atBest(() => clearCancel(spool, id));
+      done = { kind: 'cancelled', from: place.state, job: jobs[0] };
+    } else done = options.only ? cancelAt(spool, id, place) : cancelWherever(spool, id, place, options.now);
     return done !== undefined;
   });
+  // What is left of a batch goes by the batch's own id, also where that was once the id of a job that is over.
+  const isOver = steered.kind === 'unknown' || (steered.kind === 'conflict' && !options.only);
+  if (isOver && isBatchId(id) && isLiveOnDisk(spool, id)) {
+    requestCancel(spool, id);
+    done = { kind: 'asked', from: 'pending', slot: undefined };
+  }
   if (done?.kind === 'asked') syncNames(spool, spool.cancel);
-  return steered.kind === 'done' ? (done as Cancelled) : steered;
+  return done ?? (steered as Refused);
 }
 
 /** Runs a job again that is over, with its history and a whole new budget: `mv failed/<name> incoming/`. */
 export function retry(spool: Spool, id: string, options: SteerOptions = {}): Steered {
   const steered = steer(spool, id, 'retry', options, (place) =>
-    place.state === 'rejected' ? handInAgain(spool, place) : moveIn(spool, place),
+    isLine(place)
+      ? isTaken(takeOut(spool, { place }, options.slot, ({ name }) => name))
+      : place.state === 'rejected'
+        ? handInAgain(spool, place)
+        : moveIn(spool, place),
   );
   // It is acknowledged as a submitted one is.
   if (steered.kind === 'done') syncNames(spool, spool.incoming);
@@ -81,7 +106,7 @@ export function retry(spool: Spool, id: string, options: SteerOptions = {}): Ste
 /** Runs a job now that waits for its time: the same file with a run-at of now. */
 export function runNow(spool: Spool, id: string, options: SteerOptions = {}): Steered {
   const { now = Date.now() } = options;
-  return steer(spool, id, 'run-now', options, (place) => renameTo(spool, place, { runAt: now }));
+  return steer(spool, id, 'run-now', options, (place) => become(spool, place, { runAt: now }, options));
 }
 
 /** Gives a job that waits another priority, 1 to 10: the same file with another name. Throws SpoolError `INVALID_REQUEST` for any other number. */
@@ -90,12 +115,13 @@ export function setPriority(spool: Spool, id: string, priority: number, options:
     const message = `priority of ${id}: expected a whole number from 1 to ${MAX_PRIORITY}, got ${JSON.stringify(priority)}; nothing was changed`;
     throw new SpoolError('INVALID_REQUEST', message);
   }
-  return steer(spool, id, 'priority', options, (place) => renameTo(spool, place, { priority }));
+  return steer(spool, id, 'priority', options, (place) => become(spool, place, { priority }, options));
 }
 
 /** Deletes a job that does not run: `rm pending/<name>`. Completed ones leave the ledger by age alone. */
 export function remove(spool: Spool, id: string, options: SteerOptions = {}): Steered {
   return steer(spool, id, 'remove', options, (place) => {
+    if (isLine(place)) return removeLine(spool, id, isTaken(takeOut(spool, { place }, options.slot, () => undefined)), place.state);
     const facts = spool.disk.facts(place.file);
     if (facts?.isFolder) return { kind: 'folder' };
     if (!facts || !spool.disk.remove(place.file)) return false;
@@ -109,8 +135,32 @@ export function remove(spool: Spool, id: string, options: SteerOptions = {}): St
   });
 }
 
+/** What is done to lines of a batch that wait one behind the other, as to one of them: each costs a file, and not all that lies before it. */
+export type RunAction = Extract<Action, 'cancel' | 'run-now' | 'priority' | 'remove'>;
+
+/** Steers lines that follow each other, exactly where they were seen; the jobs as they were, undefined when they are no longer there together. */
+export function steerRun(spool: Spool, action: RunAction, run: Run, slot: string, change: Change): Job[] | undefined {
+  if (!allows(run.place.state, action) || !waits(spool, run.place)) return undefined;
+  const taken =
+    action === 'cancel' ? cancelOut(spool, run, slot) : takeOut(spool, run, slot, action === 'remove' ? () => undefined : renamed(change));
+  if (!Array.isArray(taken)) return undefined;
+  for (const { id } of taken)
+    atBest(() => (action === 'remove' ? removeTraces(spool, id, run.place.state, 0) : clearTaken(spool, action, id)));
+  return taken;
+}
+
+function clearTaken(spool: Spool, action: RunAction, id: string): void {
+  if (action === 'cancel') clearCancel(spool, id);
+}
+
+function removeLine(spool: Spool, id: string, taken: Acted, state: State): Acted {
+  // The job itself is gone, and that is what is said.
+  if (taken === true) atBest(() => removeTraces(spool, id, state, 0));
+  return taken;
+}
+
 /** What an act made of the file at a place: done, gone (false), or why it was left alone. */
-type Acted = boolean | Extract<Refused, { kind: 'taken' | 'folder' }>;
+type Acted = boolean | Extract<Refused, { kind: 'taken' | 'folder' }> | LineRefused;
 
 function steer(spool: Spool, id: string, action: Action, options: SteerOptions, act: (place: Place) => Acted): Steered {
   const seen = options.place ? actAt(options.place, action, act) : ({ kind: 'moved' } as const);
@@ -135,7 +185,8 @@ function actAt(place: Place, action: Action, act: (place: Place) => Acted): Stee
 // Exactly where it was seen: no marker is left for a job that has moved on.
 function cancelAt(spool: Spool, id: string, { state, name, file, slot }: Place): Cancelled | undefined {
   if (!spool.disk.exists(file)) return undefined;
-  if (state !== 'running' && path.dirname(file) !== spool.incoming) {
+  // A line that was claimed and has not begun is in a runner's hand as one that runs.
+  if (state !== 'running' && slot === undefined && path.dirname(file) !== spool.incoming) {
     const job = cancelWaiting(spool, name);
     return job && { kind: 'cancelled', from: state, job };
   }
@@ -168,12 +219,25 @@ function failureOf(act: () => void): Error | undefined {
   }
 }
 
-function renameTo(spool: Spool, { name, file }: Place, change: { runAt?: number; priority?: number }): Acted {
+type Change = { runAt?: number; priority?: number };
+
+const become = (spool: Spool, place: Place, change: Change, { slot }: SteerOptions): Acted =>
+  isLine(place) ? isTaken(takeOut(spool, { place }, slot, renamed(change))) : renameTo(spool, place, change);
+
+const renamed =
+  (change: Change) =>
+  (job: Job): string =>
+    jobFileName({ ...job, ...change });
+
+const isTaken = (taken: ReturnType<typeof takeOut>): Acted => (Array.isArray(taken) ? true : taken);
+
+function renameTo(spool: Spool, { name, file }: Place, change: Change): Acted {
   const job = parseJobName(name) ?? requestOf(name);
   if (!job) return false;
+  const to = nameAs(name, { ...job, ...change });
   const marker = spool.cancelMarker(job.id);
   const isForIt = isAsNew(spool, marker, file);
-  const moved = move(spool, file, path.join(path.dirname(file), jobFileName({ ...job, ...change })));
+  const moved = move(spool, file, path.join(path.dirname(file), to));
   // A request that is renamed looks newer than it is, and a marker older than its request is meant for an earlier one.
   if (moved === true && isForIt && path.dirname(file) === spool.incoming) atBest(() => spool.disk.setTimes(marker, Date.now()));
   return moved;
@@ -186,9 +250,16 @@ function isAsNew({ disk }: Spool, one: string, other: string): boolean {
 
 // A request that is not accepted yet may have another form of name; one without an id has none to be known by.
 function requestOf(name: string): { priority: number; runAt: number; id: string } | undefined {
-  const parsed = parseRequestName(name);
+  const parsed = parseDropName(name);
   if (parsed.kind !== 'request' || parsed.id === undefined) return undefined;
   return { priority: parsed.priority, runAt: parsed.runAt === 'now' ? Date.now() : parsed.runAt, id: parsed.id };
+}
+
+// A batch, or a part of one, stays one.
+function nameAs(name: string, job: JobName): string {
+  if (!isBatchFile(name)) return jobFileName(job);
+  const part = parseBatchName(name);
+  return part ? batchFileName({ ...part, ...job }) : jobFileName(job).replace(/\.json$/, '.ndjson');
 }
 
 const moveIn = (spool: Spool, { name, file }: Place): Acted => move(spool, file, `${spool.incoming}/${name}`);

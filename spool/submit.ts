@@ -1,9 +1,11 @@
 import { monotonicFactory } from 'ulid';
+import { MAX_BATCH_BYTES, MAX_BATCH_LINES, memberId } from './batch-name.ts';
 import { type Duration, parseDuration } from './duration.ts';
 import { atBest, isFull, messageOf, SpoolError } from './errors.ts';
 import { DEFAULT_PRIORITY, formatRunAt, ID_RULE, isId, MAX_PRIORITY, MAX_RUN_AT, MIN_RUN_AT } from './filename.ts';
 import { checkRequest, MAX_BODY_BYTES, type RequestPolicy } from './request.ts';
-import { type Spool, syncNames, temporaryFile } from './spool.ts';
+import { SharedSync } from './shared-sync.ts';
+import { type Spool, temporaryFile } from './spool.ts';
 
 /** When and how a job is to run; what is left out falls back to the method's policy, then the service's. */
 export type SubmitOptions = RequestPolicy & {
@@ -25,10 +27,13 @@ export type Submission = {
 } & SubmitOptions;
 
 /** A request as a file, not yet written. */
-type Draft = { id: string; isMade: boolean; name: string; text: string; priority: number };
+type Draft = { id: string; isMade: boolean; name: string; text: string; priority: number; runAt: string };
+
+/** A file that is to be written: of one request, or of a batch of them. `ids`: of its jobs. */
+type File = Draft & { ids: readonly string[] };
 
 /**
- * Puts requests into `incoming/` and returns their ids, in the order given. On return they are acknowledged: nothing loses
+ * Puts requests into `incoming/` and returns their ids, in the order given; more than a hundred of them as batches. On return they are acknowledged: nothing loses
  * them (with `durability: full`, not even a power cut; one group of syncs covers the whole batch). They become visible
  * highest priority first. Throws SpoolError, before anything is written, when one of them is not a valid request, and `CONFLICT` when
  * a request of the same id and name waits to be accepted, `SPOOL_FULL` when its disk has no room. When the disk fails in the middle, or at
@@ -38,9 +43,12 @@ export async function submit(spool: Spool, submissions: Submission[], now = Date
   const drafts = submissions.map((submission, index) => draftOf(submission, now, submissions.length > 1 ? `job ${index + 1}: ` : ''));
   refuseTwins(drafts);
   for (const draft of drafts) if (!draft.isMade && spool.disk.exists(`${spool.incoming}/${draft.name}`)) throw taken(spool, draft.name);
-  const written = await writeAll(spool, drafts);
+  const files = drafts.length > MAX_SINGLE ? bundled(drafts, now) : drafts.map((draft) => ({ ...draft, ids: [draft.id] }));
+  const written = await writeAll(spool, files, drafts.length);
   const published: string[] = [];
-  const failure = publishAll(spool, written, published) ?? (published.length > 0 ? syncIncoming(spool) : undefined);
+  const unpublished = publishAll(spool, written, published);
+  const unsynced = published.length > 0 ? await syncIncoming(spool) : undefined;
+  const failure = unpublished ?? unsynced;
   if (!failure) return drafts.map(({ id }) => id);
   if (published.length === 0) throw failure.error;
   throw partly(drafts.length, published, failure.error);
@@ -54,23 +62,26 @@ function publishAll(spool: Spool, written: Written[], published: string[]): Fail
     // Ids made by us ascend in the order given, so equal priorities keep that order.
     for (const draft of written.toSorted((a, b) => b.priority - a.priority)) {
       publish(spool, draft);
-      published.push(draft.id);
+      for (const id of draft.ids) published.push(id);
     }
     return undefined;
   } catch (error) {
     removeDrafts(spool, written);
-    if (published.length > 0) syncIncoming(spool);
     return { error };
   }
 }
 
-function syncIncoming(spool: Spool): Failure | undefined {
-  try {
-    syncNames(spool, spool.incoming);
-    return undefined;
-  } catch (error) {
-    return { error };
-  }
+// Calls that are in flight at once share the syncs of the folder, and none blocks the others.
+const incomingSyncs = new WeakMap<Spool, SharedSync>();
+
+async function syncIncoming(spool: Spool): Promise<Failure | undefined> {
+  if (spool.durability === 'none') return undefined;
+  const shared = incomingSyncs.get(spool) ?? new SharedSync(() => spool.disk.syncFolderLater(spool.incoming));
+  incomingSyncs.set(spool, shared);
+  return shared.ask().then(
+    () => undefined,
+    (error: unknown) => ({ error }),
+  );
 }
 
 // Whoever is told of an error submits again what is not named in it: what was published must be.
@@ -83,12 +94,12 @@ function partly(count: number, published: string[], error: unknown): SpoolError 
   return new SpoolError('PARTLY_SUBMITTED', `${jobs}: ${what}; ${messageOf(error)}`, { cause: error, submitted: published });
 }
 
-type Written = Draft & { file: string };
+type Written = File & { file: string };
 
-async function writeAll(spool: Spool, drafts: Draft[]): Promise<Written[]> {
+async function writeAll(spool: Spool, files: File[], count: number): Promise<Written[]> {
   const written: Written[] = [];
   try {
-    for (const draft of drafts) {
+    for (const draft of files) {
       const file = temporaryFile(spool, draft.id);
       // Noted first: a file whose text the disk did not take whole is removed with the others.
       written.push({ ...draft, file });
@@ -99,7 +110,7 @@ async function writeAll(spool: Spool, drafts: Draft[]): Promise<Written[]> {
     return written;
   } catch (error) {
     removeDrafts(spool, written);
-    throw unwritten(spool, drafts, error);
+    throw unwritten(spool, count === 1 ? (files[0]?.id ?? '') : `${count} jobs`, error);
   }
 }
 
@@ -110,14 +121,49 @@ function removeDrafts(spool: Spool, written: Written[]): void {
 }
 
 // A full disk says neither which one it is nor what became of the job.
-function unwritten(spool: Spool, drafts: Draft[], error: unknown): unknown {
+function unwritten(spool: Spool, what: string, error: unknown): unknown {
   if (!isFull(error)) return error;
-  const what = drafts.length === 1 ? drafts[0]?.id : `${drafts.length} jobs`;
   const message = `submit ${what}: nothing can be written to ${spool.tmp}: ${messageOf(error)}. Nothing was submitted; try again when its disk has room`;
   return new SpoolError('SPOOL_FULL', message, { cause: error });
 }
 
 const makeId = monotonicFactory();
+
+/** More jobs than these at once are written as batches, a file for those of one priority and run-at that have no id of their own. */
+const MAX_SINGLE = 100;
+
+/** Puts drafts together to batches; their ids become those of the batches' lines. */
+function bundled(drafts: Draft[], now: number): File[] {
+  const files: File[] = [];
+  const bundles = new Map<string, Bundle>();
+  for (const draft of drafts) {
+    const key = `p${draft.priority}-${draft.runAt}`;
+    if (!draft.isMade) files.push({ ...draft, ids: [draft.id] });
+    else bundles.set(key, addTo(files, bundles.get(key), draft, now));
+  }
+  return files.map((file) => ('texts' in file ? { ...file, text: (file as Bundle).texts.join('') } : file));
+}
+
+/** A batch that grows. */
+type Bundle = File & { ids: string[]; texts: string[]; bytes: number };
+
+// In place: each draft is told its id as the line that it becomes.
+function addTo(files: File[], bundle: Bundle | undefined, draft: Draft, now: number): Bundle {
+  const bytes = Buffer.byteLength(draft.text);
+  const hasRoom = bundle !== undefined && bundle.ids.length < MAX_BATCH_LINES && bundle.bytes + bytes <= MAX_BATCH_BYTES;
+  const into = hasRoom ? bundle : emptyBundle(draft, now);
+  if (!hasRoom) files.push(into);
+  into.texts.push(draft.text);
+  into.bytes += bytes;
+  draft.id = memberId(into.id, into.texts.length);
+  into.ids.push(draft.id);
+  return into;
+}
+
+function emptyBundle({ priority, runAt }: Draft, now: number): Bundle {
+  const id = makeId(now);
+  return { id, isMade: true, name: `p${priority}-${runAt}-${id}.ndjson`, text: '', priority, runAt, ids: [], texts: [], bytes: 0 };
+}
 
 function draftOf(submission: Submission, now: number, which: string): Draft {
   const { priority = DEFAULT_PRIORITY, delay, at, id: given, ...body } = submission;
@@ -127,7 +173,8 @@ function draftOf(submission: Submission, now: number, which: string): Draft {
   }
   if (!isId(id)) throw new SpoolError('INVALID_ID', `${which}id: ${ID_RULE}; got ${JSON.stringify(id)}`);
   const text = bodyText(body, which);
-  return { id, isMade: given === undefined, priority, text, name: `p${priority}-${runAtText(delay, at, now, which)}-${id}.json` };
+  const runAt = runAtText(delay, at, now, which);
+  return { id, isMade: given === undefined, priority, runAt, text, name: `p${priority}-${runAt}-${id}.json` };
 }
 
 function bodyText(body: object, which: string): string {

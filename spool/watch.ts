@@ -1,3 +1,4 @@
+import path from 'node:path';
 import chokidar, { type FSWatcher } from 'chokidar';
 import { messageOf } from './errors.ts';
 import type { Spool } from './spool.ts';
@@ -21,6 +22,9 @@ export class Doorbell {
   /** When to try again what failed, in monotonic milliseconds; undefined while the watcher works. */
   #againAt: number | undefined;
   #isClosed = false;
+  /** What the events of this turn were about: a name in incoming/, or something else. */
+  readonly #heard: (string | undefined)[] = [];
+  #ringing: NodeJS.Immediate | undefined;
 
   /** Watches the small folders; jobs that wait are never watched. */
   constructor(spool: Spool, events: DoorbellEvents) {
@@ -44,6 +48,7 @@ export class Doorbell {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    clearImmediate(this.#ringing);
     await this.#watcher?.close();
     this.#watcher = undefined;
   }
@@ -62,9 +67,35 @@ export class Doorbell {
     });
     this.#watcher = watcher;
     // Not `all`, which knows of no file that is ignored.
-    watcher.on('raw', () => this.#events.onRing());
+    watcher.on('raw', (_, name, details) => {
+      const { watchedPath } = details as { watchedPath?: string };
+      this.#hear(watchedPath === this.#spool.incoming && name ? name : undefined);
+    });
     watcher.on('error', (error) => this.#noteFailure(watcher, error));
     watcher.on('ready', () => this.#noteReady(watcher));
+  }
+
+  // Events come in bursts, and a look costs more than all of them: one ring serves a turn of the event loop.
+  #hear(nameInIncoming: string | undefined): void {
+    this.#heard.push(nameInIncoming);
+    this.#ringing ??= setImmediate(() => {
+      this.#ringing = undefined;
+      if (this.#isNews(this.#heard.splice(0))) this.#events.onRing();
+    });
+  }
+
+  // That a file left incoming/ is an event too: one for each job that is accepted.
+  #isNews(heard: (string | undefined)[]): boolean {
+    return heard.length > FEW || heard.some((name) => name === undefined || this.#isThere(name));
+  }
+
+  #isThere(name: string): boolean {
+    const { disk, incoming } = this.#spool;
+    try {
+      return name === path.basename(incoming) || disk.facts(`${incoming}/${name}`) !== undefined;
+    } catch {
+      return true;
+    }
   }
 
   // One cause fails for each folder: it is said once, and tried again now and then.
@@ -102,3 +133,5 @@ export class Doorbell {
 
 /** Limits on watches are raised, and programs that used them up end. */
 const AGAIN_MS = 60_000;
+/** Of more events than this, no name is looked for: some of them will be news. */
+const FEW = 4;

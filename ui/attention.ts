@@ -114,7 +114,7 @@ function diskLow({ room, minFreeBytes }: Snapshot): Concern | undefined {
 }
 
 function deadSlots({ slots }: Snapshot): Concern | undefined {
-  const dead = slots.filter(({ kind, life }) => kind !== 'dispatcher' && life !== 'alive');
+  const dead = slots.filter(({ kind, life }) => kind !== 'dispatcher' && kind !== 'tool' && life !== 'alive');
   if (dead.length === 0) return undefined;
   const jobs = dead.reduce((sum, slot) => sum + slot.jobs.length, 0);
   const left = jobs > 0 ? ` with ${counted(jobs, 'job')}` : '';

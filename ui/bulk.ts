@@ -8,8 +8,9 @@ import type { Filter } from '../spool/filter.ts';
 import { maskJob } from '../spool/mask.ts';
 import type { JobStatus } from '../spool/query.ts';
 import { STATES, type State } from '../spool/state.ts';
+import { ToolSlot } from '../spool/tool-slot.ts';
 import type { Dashboard } from './dashboard.ts';
-import { type Act, isDone, maySteer, type SteerAction, steerAt } from './steering.ts';
+import { type Act, isDone, maySteer, runOf, type SteerAction, steerAt, steerRunAt } from './steering.ts';
 import { figure } from './views/figures.ts';
 
 /** A job that was picked, and the state in which it was seen; undefined: whatever it is in. */
@@ -59,16 +60,55 @@ export async function runBulk(dashboard: Dashboard, order: BulkOrder, progress: 
   for (const [reason, count] of skipped) skip(progress, reason, count);
   const gone = expected - targets.length - sum(skipped);
   if (gone > 0) skip(progress, MOVED, gone);
-  const breath = new Breath();
-  for (const match of targets) {
-    if (signal?.aborted) break;
-    const act = steerAt(dashboard, action, match, who, { priority, only: true });
-    if (isDone(act)) progress.done += 1;
-    else skip(progress, await reasonOf(dashboard, match.job.id, act, progress), 1);
-    if (breath.isDue) await breath.take();
-  }
+  const tool = new ToolSlot(dashboard.spool);
+  await steerAll(dashboard, { action, who, priority }, targets, progress, tool, signal).finally(() => tool.release());
   await dashboard.catalog.refresh(0);
   return progress;
+}
+
+type What = Pick<BulkOrder, 'action' | 'who' | 'priority'>;
+
+async function steerAll(
+  dashboard: Dashboard,
+  what: What,
+  targets: readonly Match[],
+  progress: BulkProgress,
+  tool: ToolSlot,
+  signal?: AbortSignal,
+): Promise<void> {
+  const breath = new Breath();
+  for (let at = 0; at < targets.length && !signal?.aborted; ) {
+    const done = await steerTogether(dashboard, what, targets, at, tool);
+    progress.done += done;
+    at += done;
+    if (done === 0) await steerOne(dashboard, what, targets[at++] as Match, progress, tool);
+    if (breath.isDue) await breath.take();
+  }
+}
+
+/** Lines of a batch that wait one behind the other; how many there were, none where each is to be tried by itself. */
+async function steerTogether(
+  dashboard: Dashboard,
+  { action, who, priority }: What,
+  targets: readonly Match[],
+  at: number,
+  tool: ToolSlot,
+): Promise<number> {
+  const count = runOf(targets, at);
+  if (count < 2) return 0;
+  return steerRunAt(dashboard, action, targets[at] as Match, count, { slot: await tool.take(), who, priority }) ?? 0;
+}
+
+async function steerOne(
+  dashboard: Dashboard,
+  { action, who, priority }: What,
+  match: Match,
+  progress: BulkProgress,
+  tool: ToolSlot,
+): Promise<void> {
+  const act = await tool.steer((slot) => steerAt(dashboard, action, match, who, { priority, only: true, slot }));
+  if (isDone(act)) progress.done += 1;
+  else skip(progress, await reasonOf(dashboard, match.job.id, act, progress), 1);
 }
 
 /** `retried 498 · skipped 2 (already running)`. */

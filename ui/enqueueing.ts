@@ -5,7 +5,7 @@ import { SpoolError } from '../spool/errors.ts';
 import { DEFAULT_PRIORITY, ID_RULE, isId, MAX_PRIORITY, MAX_RUN_AT, MIN_RUN_AT, parseRunAt } from '../spool/filename.ts';
 import { MAX_DEPTH, parseRequest, RequestPolicy, sentence } from '../spool/request.ts';
 import { isFinal } from '../spool/state.ts';
-import { submit } from '../spool/submit.ts';
+import { type Submission, submit } from '../spool/submit.ts';
 import type { Dashboard } from './dashboard.ts';
 
 /** A job to enqueue. `runAt` without an offset is UTC. */
@@ -48,16 +48,43 @@ export async function enqueue(dashboard: Dashboard, given: unknown, who: string,
   if ('mistakes' in checked) return { kind: 'invalid', mistakes: checked.mistakes };
   const { job } = checked;
   if (job.id !== undefined && (await isLive(dashboard, job.id, now))) return conflict(job.id);
-  const { runAt, params, ...rest } = job;
-  const at = runAt === undefined ? {} : { at: new Date(momentOf(runAt) as number) };
   try {
-    const [id = ''] = await submit(dashboard.spool, [{ ...definedOf(rest), class: job.class, params, ...at }], now);
+    const [id = ''] = await submit(dashboard.spool, [submissionOf(job)], now);
     dashboard.log.info('enqueued in the dashboard or by the API', { id, class: job.class, method: job.method, who });
     await dashboard.catalog.refresh(0);
     return { kind: 'done', id };
   } catch (error) {
     return refused(error, job.id);
   }
+}
+
+/** What became of many. `mistakes` have the number of the job, from 0, before the field. */
+export type EnqueuedMany =
+  | { kind: 'done'; ids: string[] }
+  | { kind: 'invalid'; mistakes: (Mistake & { at: number })[] }
+  | { kind: 'conflict'; id: string; text: string };
+
+/** Checks jobs as `enqueue` does, and submits all of them or none, many as batches. */
+export async function enqueueMany(dashboard: Dashboard, given: readonly unknown[], who: string, now = Date.now()): Promise<EnqueuedMany> {
+  const checked = given.map((one) => check(dashboard, one));
+  const mistakes = checked.flatMap((one, at) => ('mistakes' in one ? one.mistakes.map((wrong) => ({ ...wrong, at })) : []));
+  if (mistakes.length > 0) return { kind: 'invalid', mistakes };
+  const jobs = checked.flatMap((one) => ('job' in one ? one.job : []));
+  for (const { id } of jobs) if (id !== undefined && (await isLive(dashboard, id, now))) return conflict(id);
+  try {
+    const ids = await submit(dashboard.spool, jobs.map(submissionOf), now);
+    dashboard.log.info(`enqueued ${ids.length} jobs by the API, from ${ids[0]} on`, { who });
+    await dashboard.catalog.refresh(0);
+    return { kind: 'done', ids };
+  } catch (error) {
+    const why = refused(error, jobs.find(({ id }) => id !== undefined)?.id);
+    return why.kind === 'invalid' ? { kind: 'invalid', mistakes: why.mistakes.map((wrong) => ({ ...wrong, at: 0 })) } : why;
+  }
+}
+
+function submissionOf({ runAt, params, ...rest }: Enqueueing): Submission {
+  const at = runAt === undefined ? {} : { at: new Date(momentOf(runAt) as number) };
+  return { ...definedOf(rest), class: rest.class, params, ...at };
 }
 
 /** Milliseconds since the epoch from a time as people and programs write it, UTC where it has no offset; undefined for any other text. */
@@ -110,14 +137,14 @@ async function isLive({ catalog }: Dashboard, id: string, now: number): Promise<
   return found !== undefined && !isFinal(found.job.state);
 }
 
-const conflict = (id: string): Enqueued => ({
+const conflict = (id: string): Extract<Enqueued, { kind: 'conflict' }> => ({
   kind: 'conflict',
   id,
   text: `a job with the id "${id}" is already waiting or running; nothing was enqueued`,
 });
 
 // What the checks above know, they have said: here it is a disk that is full, or somebody who was faster.
-function refused(error: unknown, id: string | undefined): Enqueued {
+function refused(error: unknown, id: string | undefined): Exclude<Enqueued, { kind: 'done' }> {
   if (!(error instanceof SpoolError)) throw error;
   if (error.code === 'CONFLICT' && id !== undefined) return conflict(id);
   if (!INVALID.has(error.code)) throw error;

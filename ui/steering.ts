@@ -3,10 +3,24 @@
  * that says who asked.
  */
 import type { Match } from '../spool/catalog.ts';
+import { MAX_PRIORITY } from '../spool/filename.ts';
 import { everything } from '../spool/filter.ts';
-import type { JobStatus } from '../spool/query.ts';
+import type { JobStatus, Place } from '../spool/query.ts';
 import { type Action, allows, type State } from '../spool/state.ts';
-import { type Cancelled, cancel, type Refused, refusal, remove, retry, runNow, type Steered, setPriority } from '../spool/steer.ts';
+import {
+  type Cancelled,
+  cancel,
+  type Refused,
+  refusal,
+  remove,
+  retry,
+  runNow,
+  type Steered,
+  setPriority,
+  steerRun,
+} from '../spool/steer.ts';
+import { isLine } from '../spool/steer-line.ts';
+import { withToolSlot } from '../spool/tool-slot.ts';
 import type { Dashboard } from './dashboard.ts';
 
 /** What can be asked of a job, by the words of addresses and buttons. */
@@ -39,7 +53,9 @@ export async function steer(
   const { state } = match.job;
   if (seen !== undefined && state !== seen)
     return { kind: 'conflict', text: `${VERB[action]} ${id}: it is ${state}, and not ${seen} as it was seen; nothing was changed`, state };
-  const act = steerAt(dashboard, action, match, who, { ...options, only: seen !== undefined });
+  const act = await withToolSlot(dashboard.spool, (slot) =>
+    steerAt(dashboard, action, match, who, { ...options, slot, only: seen !== undefined }),
+  );
   // The next page shows what is, and not what was before.
   await dashboard.catalog.refresh(0);
   return isDone(act) ? { kind: 'done', text: doneText(action, id, act, options) } : refusedText(action, match.job, act);
@@ -59,20 +75,58 @@ export const maySteer = (state: State, action: SteerAction): boolean => allows(s
 /** What came of steering a job that had been found. */
 export type Act = Steered | Cancelled;
 
-/** Does one thing to a job that was found, and writes the log; with `only`, nowhere but where it was found. The catalog is not told. */
+/** Does one thing to a job that was found, and writes the log; with `only`, nowhere but where it was found. `slot`: as `SteerOptions` has it. The catalog is not told. */
 export function steerAt(
   dashboard: Dashboard,
   action: SteerAction,
   { job, place }: Match,
   who: string,
-  { priority = Number.NaN, now, only = false }: SteeringOptions & { only?: boolean } = {},
+  { priority = Number.NaN, now, only = false, slot }: SteeringOptions & { only?: boolean; slot?: string | undefined } = {},
 ): Act {
   if (place === undefined) return { kind: 'conflict', state: job.state };
-  const at = { now, place, only };
+  const at = { now, place, only, slot };
   const act = action === 'priority' ? setPriority(dashboard.spool, job.id, priority, at) : STEER[action](dashboard.spool, job.id, at);
   if (isDone(act)) writeLog(dashboard, action, job, act, action === 'priority' ? { who, priority } : { who });
   return act;
 }
+
+/** How often jobs that wait one behind the other in a batch are steered together at most. */
+const MAX_RUN = 200;
+
+/** The lines of a batch that wait one behind the other, from the first of the matches on: what is done to one can be done to all of them at once. */
+export function runOf(matches: readonly Match[], first: number): number {
+  const place = matches[first]?.place;
+  if (!place || !isLine(place) || place.slot !== undefined) return 0;
+  let count = 1;
+  while (count < MAX_RUN && follows(place, matches[first + count]?.place, count)) count += 1;
+  return count;
+}
+
+const follows = (place: Place, next: Place | undefined, by: number): boolean =>
+  next?.file === place.file && next.state === place.state && next.slot === undefined && next.line === (place.line ?? 0) + by;
+
+/** As `steerAt` with `only`, for `count` lines of a batch; how many were done, or undefined when each is to be tried by itself. */
+export function steerRunAt(
+  { spool, log }: Dashboard,
+  action: SteerAction,
+  { place }: Match,
+  count: number,
+  { slot, who, priority, now = Date.now() }: { slot: string; who: string; priority: number | undefined; now?: number },
+): number | undefined {
+  const act = ACTION[action];
+  if (!place || !isLine(place) || act === 'retry' || (act === 'priority' && !isPriority(priority))) return undefined;
+  const change = act === 'run-now' ? { runAt: now } : { priority: priority ?? 0 };
+  const jobs = steerRun(spool, act, { place, count }, slot, change);
+  for (const { id, request } of jobs ?? []) {
+    const named = { id, class: request.class, method: request.method };
+    if (act === 'cancel') log.cancelled(named);
+    log.info(`${LOGGED[action]} by hand, it was ${place.state}`, { ...named, who, ...(priority === undefined ? {} : { priority }) });
+  }
+  return jobs?.length;
+}
+
+const isPriority = (number: number | undefined): boolean =>
+  Number.isInteger(number) && Number(number) >= 1 && Number(number) <= MAX_PRIORITY;
 
 export type Done = Exclude<Act, Refused>;
 

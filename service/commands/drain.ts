@@ -63,11 +63,11 @@ async function drainOnce(config: Config): Promise<{ signal: NodeJS.Signals | und
   const began = Date.now();
   const progress = progressLine();
   const sink = await logSink(process.stderr);
-  const onLine = (line: string) => {
+  const onLines = (line: string) => {
     progress.clear();
     sink(line);
   };
-  const dispatcher = new Dispatcher({ spool, config, allowlist, onLine });
+  const dispatcher = new Dispatcher({ spool, config, allowlist, onLines });
   const { first, second } = firstAndSecondSignal();
   let signal: NodeJS.Signals | undefined;
   first.then((name) => {

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Attempt } from '../../spool/attempt.ts';
 import { shellCommands } from '../../spool/by-hand.ts';
 import { formatDuration } from '../../spool/duration.ts';
-import { type JobStatus, jobStatus, locate } from '../../spool/query.ts';
+import { fileText, type JobStatus, jobStatus, locate } from '../../spool/query.ts';
 import type { Spool } from '../../spool/spool.ts';
 import { colour, oneLine, print, printJson } from '../output.ts';
 import { unknownJob } from './exit.ts';
@@ -80,7 +80,8 @@ function described(spool: Spool, status: JobStatus): string[] {
 }
 
 function filesOf(spool: Spool, { id }: JobStatus): { file?: string; log?: string } {
-  const file = locate(spool, id)?.file;
+  const place = locate(spool, id);
+  const file = place && fileText(place);
   const log = spool.jobLog(id);
   return { ...(file === undefined ? {} : { file }), ...(spool.disk.exists(log) ? { log } : {}) };
 }

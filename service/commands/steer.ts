@@ -2,9 +2,11 @@ import type { Command } from 'commander';
 import type { EventLog } from '../../jobs/event-log.ts';
 import { jobFields } from '../../jobs/log-move.ts';
 import { Liveness } from '../../spool/liveness.ts';
+import { locate } from '../../spool/query.ts';
 import type { Spool } from '../../spool/spool.ts';
 import { allows } from '../../spool/state.ts';
 import { cancel, type Refused, refusal, remove, retry, runNow, type Steered } from '../../spool/steer.ts';
+import { ToolSlot } from '../../spool/tool-slot.ts';
 import { print } from '../output.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import { ASSUMED_STALE_MS, isServed } from './served.ts';
@@ -46,10 +48,10 @@ Examples:
   $ jobspool ls state:failed since:1h --limit 0 --json | jq -r .id | xargs jobspool retry`,
     )
     .action((ids: string[], _flags, command: Command) =>
-      forEach(command, ids, (spool, id) =>
+      forEach(command, ids, async (spool, id, _log, tool) =>
         said(
           id,
-          retryOrRunNow(spool, id),
+          await tool.steer((slot) => retryOrRunNow(spool, id, slot)),
           'retried',
           'retry',
           (from) => `it was ${from} and ${from === 'rejected' ? 'is handed in again' : 'will run again'}`,
@@ -72,8 +74,8 @@ Examples:
   $ jobspool rm report-2026`,
     )
     .action((ids: string[], _flags, command: Command) =>
-      forEach(command, ids, (spool, id, log) => {
-        const steered = remove(spool, id);
+      forEach(command, ids, async (spool, id, log, tool) => {
+        const steered = await tool.steer((slot) => remove(spool, id, { slot }));
         if (steered.kind === 'done') log.info(`removed by hand, it was ${steered.from}`, { id });
         return said(id, steered, 'removed', 'rm', (from) => `it was ${from}`);
       }),
@@ -83,17 +85,25 @@ Examples:
 /** What was done for one id, in a sentence. */
 type Said = { code: ExitCode; text: string };
 
-async function forEach(command: Command, ids: string[], act: (spool: Spool, id: string, log: EventLog) => Said): Promise<void> {
+/** Does one thing to one job; for the line of a batch, in a slot. */
+type ActOnOne = (spool: Spool, id: string, log: EventLog, tool: ToolSlot) => Promise<Said>;
+
+async function forEach(command: Command, ids: string[], act: ActOnOne): Promise<void> {
   const spool = existingSpool(command);
   const { EventLog } = await import('../../jobs/event-log.ts');
   const log = new EventLog(spool);
-  for (const id of ids) {
-    const { code, text } = act(spool, id, log);
-    if (code === EXIT.ok) print(text);
-    else console.error(`jobspool: ${text}`);
-    process.exitCode = Math.max(Number(process.exitCode ?? 0), code);
+  const tool = new ToolSlot(spool);
+  try {
+    for (const id of ids) {
+      const { code, text } = await act(spool, id, log, tool);
+      if (code === EXIT.ok) print(text);
+      else console.error(`jobspool: ${text}`);
+      process.exitCode = Math.max(Number(process.exitCode ?? 0), code);
+    }
+  } finally {
+    await tool.release();
+    log.close();
   }
-  log.close();
 }
 
 function said(id: string, steered: Steered, done: string, verb: string, details: (from: string) => string): Said {
@@ -107,24 +117,26 @@ function refused(verb: string, id: string, why: Refused): Said {
 }
 
 // Waiting jobs are retried by running them now.
-function retryOrRunNow(spool: Spool, id: string): Steered {
+function retryOrRunNow(spool: Spool, id: string, slot: string | undefined): Steered {
   const retried = retry(spool, id);
   const waits = retried.kind === 'conflict' && allows(retried.state, 'run-now');
-  return waits ? runNow(spool, id) : retried;
+  return waits ? runNow(spool, id, { slot }) : retried;
 }
 
-function cancelOne(spool: Spool, id: string, log: EventLog): Said {
-  const cancelled = cancel(spool, id);
-  if (cancelled.kind === 'asked') return { code: EXIT.ok, text: `${id} cancellation asked for: ${whoCancels(spool, cancelled.slot)}` };
+async function cancelOne(spool: Spool, id: string, log: EventLog, tool: ToolSlot): Promise<Said> {
+  const cancelled = await tool.steer((slot) => cancel(spool, id, { slot }));
+  if (cancelled.kind === 'asked') return { code: EXIT.ok, text: `${id} cancellation asked for: ${whoCancels(spool, id, cancelled.slot)}` };
   if (cancelled.kind !== 'cancelled') return refused('cancel', id, cancelled);
   if (cancelled.job) log.event('cancelled', jobFields(cancelled.job), 'cancelled before it ran');
   return { code: EXIT.ok, text: `${id} cancelled: it was ${cancelled.from}` };
 }
 
 /** `slot`: where the job runs, if it does. */
-function whoCancels(spool: Spool, slot: string | undefined): string {
+function whoCancels(spool: Spool, id: string, slot: string | undefined): string {
   const liveness = new Liveness(spool, ASSUMED_STALE_MS);
   if (slot !== undefined && liveness.of(slot, 0) === 'alive') return 'it runs, and its runner stops it';
-  const state = slot === undefined ? 'it is not accepted yet' : 'its runner is dead';
+  // A batch's own id is in use, and no job has it.
+  const isBatch = slot === undefined && locate(spool, id) === undefined;
+  const state = isBatch ? 'it is a batch, all of which is meant' : slot === undefined ? 'it is not accepted yet' : 'its runner is dead';
   return isServed(spool) ? `${state}; the dispatcher cancels it` : `${state} and no dispatcher runs, so the next one to start cancels it`;
 }

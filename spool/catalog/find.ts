@@ -1,5 +1,6 @@
+import { isBatchFile } from '../drop-name.ts';
 import { idOf } from '../order.ts';
-import { idIn, type JobStatus, type Place, placeOf, runningPlaces, statusAt } from '../query.ts';
+import { idIn, isLineIn, type JobStatus, lineOf, locateClaimed, type Place, placeOf, runningPlaces, statusAt } from '../query.ts';
 import type { Entry, JobFolder } from './job-folder.ts';
 import type { Known } from './known.ts';
 
@@ -28,7 +29,8 @@ function liveMatch(known: Known, id: string, now: number): Found {
   const accepted = [pending, retrying].flatMap((folder) => placesIn(known, folder, id, now));
   const running = runningPlaces(spool).filter(({ name }) => idOf(name) === id);
   // A second request of the id does not hide the job.
-  return firstMatch(known, [...accepted, ...running, ...placesIn(known, incoming, id, now)], now);
+  const claimed = locateClaimed(spool, id) ?? [];
+  return firstMatch(known, [...accepted, ...running, claimed, ...placesIn(known, incoming, id, now)].flat(), now);
 }
 
 function overMatch(known: Known, id: string, now: number): Found {
@@ -72,15 +74,18 @@ function firstMatch({ spool }: Known, places: readonly Place[], now: number): Fo
 }
 
 const placesIn = ({ spool }: Known, folder: JobFolder, id: string, now: number): Place[] =>
-  entriesOf(folder, id).map(({ name }) => placeOf(spool, folder.folder, name, now));
+  entriesOf(folder, id).flatMap(({ name }) => {
+    const place = placeOf(spool, folder.folder, name, now);
+    return idIn(folder.folder, name) === id ? place : (lineOf(spool, place, id) ?? []);
+  });
 
 function entriesOf(folder: JobFolder, id: string): Entry[] {
   const found: Entry[] = [];
   const ending = folder.folder === 'incoming' || folder.folder === 'rejected' ? `${id}.json` : `-${id}.json`;
   for (const entry of folder.entries()) {
     // Most names do not end so, which costs less to see than what id they have.
-    const isLikely = entry.name.endsWith(ending) || entry.name === id;
-    if (isLikely && idIn(folder.folder, entry.name) === id) found.push(entry);
+    const isLikely = entry.name.endsWith(ending) || entry.name === id || isBatchFile(entry.name);
+    if (isLikely && (idIn(folder.folder, entry.name) === id || isLineIn(folder.folder, entry.name, id))) found.push(entry);
   }
   return found;
 }

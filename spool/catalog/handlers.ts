@@ -11,6 +11,7 @@ export function handlersOf({ ledger, over, waiting }: Known): Handler[] {
   };
   ledger.handlers.forEach(note);
   for (const { folder, fact } of over.items) if (fact && folder !== 'rejected') note(fact);
+  for (const handler of waiting.handlers) note(handler);
   for (const folder of [waiting.folders.pending, waiting.folders.retrying]) for (const { fact } of folder.entries()) if (fact) note(fact);
   return [...methods].flatMap(([className, names]) => [...names].map((method) => ({ class: className, method })));
 }

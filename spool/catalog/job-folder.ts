@@ -3,11 +3,14 @@ import { type Folder, isJobIn, type JobStatus, type Place, statusAt } from '../q
 import type { Spool } from '../spool.ts';
 import { type Fact, factOf, isOf } from './fact.ts';
 import { FolderTime } from './folder-time.ts';
+import { type Lines, linesOf } from './lines.ts';
 
-/** A job's file in a folder. */
+/** A job's file in a folder, or that of a batch's lines. */
 export type Entry = {
   readonly folder: Folder;
   readonly name: string;
+  /** Undefined for the file of a single job. */
+  readonly lines: Lines | undefined;
   /** Undefined until the file was read. */
   fact: Fact | undefined;
   /** Whether its fact has given it a place in a list. */
@@ -96,15 +99,18 @@ export class JobFolder {
       if (entry) {
         entry.seen = this.#looks;
         known += 1;
-      } else if (isJobIn(this.folder, name)) {
-        added.push({ folder: this.folder, name, fact: undefined, isListed: false, isGone: false, seen: this.#looks });
-      }
+      } else if (isJobIn(this.folder, name)) added.push(this.#entryOf(name));
       if ((added.length & 63) === 63 && breath.isDue) await breath.take();
     }
     const isAnyGone = known < this.#entries.size;
     if (isAnyGone) this.#forgetUnseen();
     for (const entry of added) this.#entries.set(entry.name, entry);
     return { added, isAnyGone };
+  }
+
+  #entryOf(name: string): Entry {
+    const lines = this.folder === 'pending' ? linesOf(name, this.fileOf({ name })) : undefined;
+    return { folder: this.folder, name, lines, fact: undefined, isListed: false, isGone: false, seen: this.#looks };
   }
 
   #forgetUnseen(): void {

@@ -22,19 +22,30 @@ import type { Handler, LedgerRows } from './ledger-rows.ts';
 export type Verdict = 'yes' | 'no' | 'read';
 
 /** Judges a job's file by its name and, where it has been read before, by what is remembered of it. */
-export type FileJudge = (state: State, file: { folder: Folder | 'running'; name: string; fact: Fact | undefined }) => Verdict;
+export type FileJudge = (state: State, file: { folder: Folder | 'running'; name: string; fact: Fact | undefined; id?: string }) => Verdict;
 
 export function fileJudge(filter: Filter): FileJudge {
   const needs = needsContent(filter);
   const isOfId = matcherOf(filter.ids);
   const hasIds = filter.ids.length > 0;
-  return (state, { folder, name, fact }) => {
+  return (state, { folder, name, fact, id }) => {
     if (!matchesState(filter, state)) return 'no';
-    if (hasIds && !isOfId(idOfFile(folder, name))) return 'no';
+    if (hasIds && !isOfId(id ?? idOfFile(folder, name))) return 'no';
     if (!needs) return 'yes';
     return fact ? judgeFact(filter, state, fact) : 'read';
   };
 }
+
+/** Whether a line of this batch may have an id that passes: ten thousand are passed over at once. */
+export function batchJudge({ ids }: Filter): (batch: string) => boolean {
+  if (ids.length === 0) return () => true;
+  const starts = ids.map((pattern) => pattern.split('*', 1)[0] as string);
+  return (batch) =>
+    starts.some((start, at) => (isPattern(ids[at] as string) ? isAlike(start, `${batch}.`) : start.startsWith(`${batch}.`)));
+}
+
+// One is the beginning of the other.
+const isAlike = (one: string, other: string): boolean => one.startsWith(other) || other.startsWith(one);
 
 function judgeFact(filter: Filter, state: State, fact: Fact): Verdict {
   if (!matchesFacts(filter, { state, class: fact.class, method: fact.method, attempts: fact.attempts, changedAt: fact.at })) return 'no';

@@ -3,6 +3,7 @@ import { runAtOf } from '../order.ts';
 import { overdueMs } from '../overdue.ts';
 import type { Entry } from './job-folder.ts';
 import type { Known } from './known.ts';
+import { orderOf } from './lines.ts';
 import { firstThat } from './sorted.ts';
 
 /** How long the job that is due longest has been waiting, in milliseconds; undefined when none is due. `now` in milliseconds since the epoch. */
@@ -13,9 +14,9 @@ export function oldestPendingMs({ spool, waiting }: Known, now: number): number 
     ...waiting.items('retrying', now).accepted.slice(0, 1),
     ...incoming.slice(0, MAX_INCOMING),
   ];
-  const waits = heads.flatMap(({ folder, name }) => {
-    const runAt = parseJobName(name) ? runAtOf(name) : 0;
-    return runAt > now ? [] : (overdueMs(spool, `${spool[folder]}/${name}`, runAt, now) ?? []);
+  const waits = heads.flatMap(({ folder, name, lines }) => {
+    const runAt = lines?.runAt ?? (parseJobName(name) ? runAtOf(name) : 0);
+    return runAt > now ? [] : (overdueMs(spool, lines?.file ?? `${spool[folder]}/${name}`, runAt, now) ?? []);
   });
   return waits.length === 0 ? undefined : Math.max(...waits);
 }
@@ -24,7 +25,7 @@ export function oldestPendingMs({ spool, waiting }: Known, now: number): number 
 function firstOfEachPriority(entries: readonly Entry[]): Entry[] {
   const heads = new Set<Entry>();
   for (let priority = MAX_PRIORITY; priority >= 1; priority--) {
-    const head = entries[firstThat(entries, ({ name }) => Number.parseInt(name.slice(1), 10) <= priority)];
+    const head = entries[firstThat(entries, (entry) => Number.parseInt(orderOf(entry).slice(1), 10) <= priority)];
     if (head) heads.add(head);
   }
   return [...heads];

@@ -14,22 +14,22 @@ export class Sorted<T> {
   /** Takes out what is gone, then puts in what was added. */
   change(added: T[], isGone?: (item: T) => boolean): void {
     const kept = isGone ? this.#items.filter((item) => !isGone(item)) : this.#items;
-    this.#items = added.length === 0 ? kept : this.#merged(kept, added.sort(this.#compare));
+    this.#items = added.length === 0 ? kept : merged(kept, added.sort(this.#compare), this.#compare);
   }
+}
 
-  // What is new belongs together, mostly at one end: what lies between is copied without a comparison.
-  #merged(kept: readonly T[], added: readonly T[]): T[] {
-    const merged: T[] = [];
-    let from = 0;
-    for (const item of added) {
-      const to = firstThat(kept, (other) => this.#compare(other, item) > 0, from);
-      for (let at = from; at < to; at++) merged.push(kept[at] as T);
-      merged.push(item);
-      from = to;
-    }
-    for (let at = from; at < kept.length; at++) merged.push(kept[at] as T);
-    return merged;
+/** Two lists that are in order as one. What is new belongs together, mostly at one end: what lies between is copied without a comparison. */
+export function merged<T>(kept: readonly T[], added: readonly T[], compare: (a: T, b: T) => number): T[] {
+  const all: T[] = [];
+  let from = 0;
+  for (const item of added) {
+    const to = firstThat(kept, (other) => compare(other, item) > 0, from);
+    for (let at = from; at < to; at++) all.push(kept[at] as T);
+    all.push(item);
+    from = to;
   }
+  for (let at = from; at < kept.length; at++) all.push(kept[at] as T);
+  return all;
 }
 
 /** The index of the first item for which `holds`, which holds for all that follow it; the length when there is none. */

@@ -2,7 +2,7 @@ import { Breath } from '../breath.ts';
 import { type Filter, matchesState, needsContent } from '../filter.ts';
 import type { JobStatus } from '../query.ts';
 import { STATES, type State } from '../state.ts';
-import { fileJudge, rowJudge, type Verdict } from './judge.ts';
+import { batchJudge, fileJudge, rowJudge, type Verdict } from './judge.ts';
 import { countOf, filesIn, type Known } from './known.ts';
 import { Walk } from './walk.ts';
 
@@ -28,7 +28,7 @@ type Tally = { certain: number; toRead: number };
 function tallyIn({ known, filter, now }: Question, state: State, tally: Tally): void {
   if (state === 'completed') return tallyRows(known, filter, tally);
   const judge = fileJudge(filter);
-  for (const file of filesIn(known, state, now)) {
+  for (const file of filesIn(known, state, now, batchJudge(filter))) {
     count(tally, judge(state, file));
     if (tally.toRead > MAX_READ) return;
   }

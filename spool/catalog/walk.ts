@@ -1,13 +1,16 @@
+import { memberId, memberName } from '../batch-name.ts';
+import { BatchReader } from '../batch-reader.ts';
 import { type Filter, matchesState } from '../filter.ts';
 import { compareDue, compareJobs } from '../order.ts';
 import { type JobStatus, type Place, statusAt } from '../query.ts';
 import { MAX_FILE_BYTES } from '../request.ts';
 import type { Position } from './cursor.ts';
 import type { Entry } from './job-folder.ts';
-import { type FileJudge, fileJudge, likelyFile, likelyLine, rowJudge, type Verdict } from './judge.ts';
+import { batchJudge, type FileJudge, fileJudge, likelyFile, likelyLine, rowJudge, type Verdict } from './judge.ts';
 import type { Known } from './known.ts';
 import { statusOfText } from './ledger-rows.ts';
 import { LedgerText } from './ledger-text.ts';
+import { type Lines, lineBehind, orderAt, orderOf } from './lines.ts';
 import { nameInSpool, OVER_STATES, type OverState } from './over.ts';
 import { firstThat } from './sorted.ts';
 import type { WaitingState } from './waiting.ts';
@@ -36,6 +39,8 @@ export class Walk {
   readonly #isLikelyLine: ReturnType<typeof likelyLine>;
   readonly #isLikelyFile: ReturnType<typeof likelyFile>;
   readonly #texts: LedgerText;
+  readonly #batches: BatchReader;
+  readonly #mayHave: ReturnType<typeof batchJudge>;
 
   constructor(known: Known, filter: Filter, now: number) {
     this.#known = known;
@@ -46,6 +51,8 @@ export class Walk {
     this.#isLikelyLine = likelyLine(filter);
     this.#isLikelyFile = likelyFile(filter);
     this.#texts = new LedgerText(known.spool, known.ledger);
+    this.#batches = new BatchReader(known.spool);
+    this.#mayHave = batchJudge(filter);
   }
 
   /** The candidates behind a position, or all. */
@@ -74,24 +81,47 @@ export class Walk {
   *#waiting(state: WaitingState, start: Position | undefined): Generator<Candidate> {
     const { accepted, incoming } = this.#known.waiting.items(state, this.#now);
     const after = start && 'name' in start ? start : undefined;
-    if (!after) yield* this.#entries(state, accepted, 0, false);
-    else if (!after.isIncoming) {
-      const compare = state === 'pending' ? compareJobs : compareDue;
-      yield* this.#entries(
-        state,
-        accepted,
-        firstThat(accepted, ({ name }) => compare(name, after.name) > 0),
-        false,
-      );
-    }
+    if (!after?.isIncoming) yield* this.#accepted(state, accepted, after?.name);
     const first = after?.isIncoming ? firstThat(incoming, ({ name }) => name > after.name) : 0;
     yield* this.#entries(state, incoming, first, true);
+  }
+
+  *#accepted(state: WaitingState, accepted: readonly Entry[], after: string | undefined): Generator<Candidate> {
+    const compare = state === 'pending' ? compareJobs : compareDue;
+    const first = after === undefined ? 0 : firstThat(accepted, (entry) => compare(orderOf(entry), after) > 0);
+    // Some of the lines before it may stand behind the position.
+    const before = accepted[first - 1]?.lines;
+    if (before) yield* this.#lines(state, before, lineBehind(before, after, compare));
+    yield* this.#entries(state, accepted, first, false);
+  }
+
+  *#lines(state: WaitingState, lines: Lines, first: number): Generator<Candidate> {
+    if (!this.#mayHave(lines.id)) return;
+    for (let line = first; line <= lines.to; line++) {
+      const verdict = this.#verdictOn(state, { folder: 'pending', name: '', fact: undefined, id: memberId(lines.id, line) });
+      if (verdict === 'no') continue;
+      const { file, slot } = lines;
+      const place: Place = { state, name: memberName(lines, line), file, line, ...(slot === undefined ? {} : { slot }) };
+      const position: Position = { section: state, name: orderAt(lines, line), isIncoming: false };
+      const isLikely = verdict === 'read' ? this.#isLikelyFile : undefined;
+      yield { verdict, position, place, finishedAt: undefined, read: () => this.#readLine(place, isLikely) };
+    }
+  }
+
+  #readLine(place: Place, isLikely: ReturnType<typeof likelyFile>): JobStatus | undefined {
+    const job = this.#batches.read(place, this.#now, isLikely);
+    if (job) this.#known.waiting.noteLine(job);
+    return job;
   }
 
   *#entries(state: WaitingState, entries: readonly Entry[], first: number, isIncoming: boolean): Generator<Candidate> {
     const { folders } = this.#known.waiting;
     for (let at = first; at < entries.length; at++) {
       const entry = entries[at] as Entry;
+      if (entry.lines) {
+        yield* this.#lines(state, entry.lines, entry.lines.from);
+        continue;
+      }
       const verdict = this.#verdictOn(state, entry);
       if (verdict === 'no') continue;
       const folder = folders[entry.folder as keyof typeof folders];

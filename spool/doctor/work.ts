@@ -1,5 +1,7 @@
 /** What waits in the spool, who works on it, and what lies there that nobody will take. */
-import { parseJobName, parseRequestName } from '../filename.ts';
+import { type BatchName, parseBatchName } from '../batch-name.ts';
+import { parseDropName } from '../drop-name.ts';
+import { parseJobName } from '../filename.ts';
 import { inTmp } from '../fsck/intake.ts';
 import { type Holder, holderOfSlot, slots } from '../lease.ts';
 import type { Liveness } from '../liveness.ts';
@@ -42,10 +44,12 @@ const LATE_MS = 5 * 60_000;
 /** Whether what is due is run, and what is dropped is accepted. */
 export function backlog(spool: Spool, isServed: boolean, now: number): Answer {
   const due = ['pending', 'retrying'] as const;
-  const waiting = due.flatMap((folder) => spool.disk.names(spool[folder])).filter((name) => parseJobName(name) && runAtOf(name) <= now);
+  const names = due.flatMap((folder) => spool.disk.names(spool[folder]));
+  const waiting = names.filter((name) => (parseJobName(name) ?? parseBatchName(name)) !== undefined && runAtOf(name) <= now);
+  const jobs = waiting.reduce((sum, name) => sum + sizeOf(parseBatchName(name)), 0);
   const oldest = Math.min(now, ...minimum(waiting.map(runAtOf)));
-  const dropped = spool.disk.names(spool.incoming).filter((name) => parseRequestName(name).kind !== 'ignored');
-  const words = `${waiting.length} jobs are due, the oldest for ${minutes(now - oldest)}; ${dropped.length} wait to be accepted`;
+  const dropped = spool.disk.names(spool.incoming).filter((name) => parseDropName(name).kind !== 'ignored');
+  const words = `${jobs} jobs are due, the oldest for ${minutes(now - oldest)}; ${dropped.length} wait to be accepted`;
   const isStuck = dropped.length > 0 && oldestOf(spool, dropped, now) > LATE_MS;
   if (!isServed || (now - oldest <= LATE_MS && !isStuck)) return ok(words);
   if (isStuck)
@@ -54,6 +58,8 @@ export function backlog(spool: Spool, isServed: boolean, now: number): Answer {
     );
   return warn(`${words}: more runners, or shorter jobs, are needed (JOBSPOOL_RUNNERS), or the runners hang: jobspool stats`);
 }
+
+const sizeOf = (part: BatchName | undefined): number => (part ? part.to - part.from + 1 : 1);
 
 // Math.min takes no list of a million.
 const minimum = (numbers: number[]): number[] => (numbers.length === 0 ? [] : [numbers.reduce((least, one) => Math.min(least, one))]);
@@ -68,15 +74,13 @@ const minutes = (ms: number): string => `${Math.floor(ms / 60_000)} min`;
 
 /** Names in `incoming/` that are never taken. */
 export function ignoredNames(spool: Spool): Answer[] {
-  const names = spool.disk.names(spool.incoming).filter((name) => parseRequestName(name).kind === 'ignored' && !PROBE.test(name));
-  const batches = names.filter((name) => name.endsWith('.ndjson') && !name.startsWith('.') && !name.includes('\ufffd'));
+  const names = spool.disk.names(spool.incoming).filter((name) => parseDropName(name).kind === 'ignored' && !PROBE.test(name));
   // What is not UTF-8 was read with this character in place of what it could not be.
   const mangled = names.filter((name) => name.includes('\ufffd'));
-  const others = names.filter((name) => !batches.includes(name) && !mangled.includes(name));
+  const others = names.filter((name) => !mangled.includes(name));
   const answers = [
-    ...said(batches, 'batches (.ndjson) are planned and not supported yet: write one .json file per job'),
     ...said(mangled, 'their names are not UTF-8: rename them'),
-    ...said(others, 'names that begin with "." or do not end in .json are ignored: rename them to enqueue them'),
+    ...said(others, 'names that begin with "." or do not end in .json or .ndjson are ignored: rename them to enqueue them'),
   ];
   return answers.length === 0 ? [ok('every name in incoming/ is one that is accepted')] : answers;
 }

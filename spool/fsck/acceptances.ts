@@ -2,6 +2,7 @@
  * The independent record of what was accepted: the service's own log. As far back as it reaches, every job that it says was
  * accepted must be somewhere, or the log must say that it ended.
  */
+import { MAX_BATCH_LINES, memberId, parseBatchName } from '../batch-name.ts';
 import { EVENTS_FILE, rotatedNames } from '../layout.ts';
 import type { Spool } from '../spool.ts';
 
@@ -31,7 +32,7 @@ export function readAcceptances(spool: Spool, step: (where: string) => void): Ac
 /** More are not read back: an entry costs about 200 bytes. */
 const MAX_JOBS = 2_000_000;
 
-type Line = { time: string; id?: unknown; event?: string; msg?: string; reason?: string };
+type Line = { time: string; id?: unknown; jobs?: unknown; file?: unknown; event?: string; msg?: string; reason?: string };
 
 const LIVE = new Set(['accepted', 'running', 'retrying', 'released', 'snoozed']);
 const OVER = new Set(['failed', 'cancelled', 'rejected']);
@@ -44,10 +45,21 @@ function noteLine(accepted: Acceptances, text: string): void {
   accepted.since = Math.min(accepted.since ?? at, at);
   const last = lastOf(line);
   if (last === undefined || typeof line.id !== 'string') return;
-  const known = accepted.byId.get(line.id);
+  for (const id of idsOf(line.id, line)) noteJob(accepted, line, id, last, at);
+}
+
+// A batch is accepted in one line, which says how many jobs it is. A part that was held back begins with another line than the first.
+function* idsOf(id: string, { jobs, file }: Line): Generator<string> {
+  if (typeof jobs !== 'number') return yield id;
+  const { from } = parseBatchName(String(file)) ?? { from: 1 };
+  for (let line = from; line < from + Math.min(jobs, MAX_BATCH_LINES); line++) yield memberId(id, line);
+}
+
+function noteJob(accepted: Acceptances, line: Line, id: string, last: Fate['last'], at: number): void {
+  const known = accepted.byId.get(id);
   const acceptedAt = Math.max(known?.acceptedAt ?? 0, line.event === 'accepted' ? at : 0);
   const isLater = !known || at >= known.at;
-  accepted.byId.set(line.id, {
+  accepted.byId.set(id, {
     acceptedAt,
     at: isLater ? at : known.at,
     last: isLater ? last : known.last,

@@ -2,11 +2,15 @@
 import { readJob } from '../claim.ts';
 import type { LedgerLine } from '../ledger.ts';
 import type { Spool } from '../spool.ts';
+import { partInSlot } from './batches.ts';
 import { type Flaw, type Repair, wrong } from './flaw.ts';
-import { toRejected } from './job-folders.ts';
 import { ledgerFiles } from './ledger.ts';
+import { lineKeeper } from './line-keeper.ts';
 import { rawLines } from './lines.ts';
 import type { Look, Sighting } from './look.ts';
+import { toRejected } from './to-rejected.ts';
+
+type LineKeeper = ReturnType<typeof lineKeeper>;
 
 /** A file with what it says of its job. `attempts`: how many it has had. */
 type Account = Sighting & { acceptance: string; attempts: number; writtenAt: number };
@@ -25,21 +29,38 @@ export function recordKeeper(look: Look): { note(line: LedgerLine, at: string): 
       for (const sighting of look.sightings.get(line.id) ?? []) recorded.push({ line, at, sighting });
     },
     *flaws() {
-      for (const { line, at, sighting } of recorded) yield* besideRecord(look.spool, line, at, sighting);
+      const lines = lineKeeper(look);
+      for (const { line, at, sighting } of recorded) yield* besideRecord(look.spool, line, at, sighting, lines);
+      yield* lines.flaws();
       if (again.size > 0) yield* recordedTwice(look, again);
     },
   };
 }
 
 /** The flaws of ids that have several files. */
-export function* inFiles({ spool, sightings }: Look): Generator<Flaw> {
+export function* inFiles(look: Look): Generator<Flaw> {
+  const { spool, sightings, batches } = look;
+  const lines = lineKeeper(look);
+  for (const id of batches) yield* ofBatch(sightings.get(id) ?? [], id);
   for (const several of sightings.values()) {
     if (several.length < 2) continue;
     const accounts = several
       .filter(({ folder }) => folder !== 'incoming' && folder !== 'rejected')
       .flatMap((one) => accountOf(spool, one) ?? []);
-    if (accounts.length > 1) yield* amongFiles(spool, accounts.sort(byWorth));
+    if (accounts.length > 1) yield* amongFiles(spool, accounts.sort(byWorth), lines);
   }
+  yield* lines.flaws();
+}
+
+// Whoever asks for that id would not know which is meant: cancelling the one cancels the other.
+function* ofBatch(several: readonly Sighting[], id: string): Generator<Flaw> {
+  for (const { shown } of several.filter(isLive))
+    yield wrong(
+      'twin',
+      shown,
+      `${shown} has the id of a batch that waits or runs; cancel/${id} means both. Move it away, or wait until the batch is over`,
+      { id },
+    );
 }
 
 const LIVE: readonly string[] = ['pending', 'retrying', 'running'];
@@ -48,20 +69,30 @@ const isLive = ({ folder }: Sighting): boolean => LIVE.includes(folder);
 /** What counts before what: a job in a runner's hand, then the longest history (as `reconcile` has it), then a live one before one that is over. */
 function byWorth(a: Account, b: Account): number {
   const inHand = Number(b.slot !== undefined) - Number(a.slot !== undefined);
-  return inHand || b.attempts - a.attempts || Number(isLive(b)) - Number(isLive(a)) || b.writtenAt - a.writtenAt;
+  const isWhole = Number(a.line !== undefined) - Number(b.line !== undefined);
+  return inHand || isWhole || b.attempts - a.attempts || Number(isLive(b)) - Number(isLive(a)) || b.writtenAt - a.writtenAt;
 }
 
-function* amongFiles(spool: Spool, [best, ...others]: Account[]): Generator<Flaw> {
+function* amongFiles(spool: Spool, [best, ...others]: Account[], lines: LineKeeper): Generator<Flaw> {
   if (!best) return;
   const areTwins = (other: Account) => isLive(best) && isLive(other);
   for (const other of others) {
-    if (areTwins(other)) yield* twin(spool, best, other);
+    if (other.line !== undefined) noteLine(spool, best, other, lines);
+    else if (areTwins(other)) yield* twin(spool, best, other);
     else if (best.acceptance === other.acceptance) yield* twoOutcomes(spool, best, other);
   }
   yield* amongFiles(
     spool,
     others.filter((other) => !areTwins(other) && other.acceptance !== best.acceptance),
+    lines,
   );
+}
+
+// Two files in pending/ that overlap are a flaw of the larger one.
+function noteLine(spool: Spool, best: Account, other: Account, lines: LineKeeper): void {
+  if (best.folder === 'pending' || !isStill(spool, best, other)) return;
+  if (isLive(best)) lines.note('twin', other, best.shown);
+  else if (best.acceptance === other.acceptance) lines.note('two-outcomes', other, best.shown);
 }
 
 function* twin(spool: Spool, best: Account, other: Account): Generator<Flaw> {
@@ -93,11 +124,12 @@ function isStill({ disk, root }: Spool, a: Sighting, b: Sighting): boolean {
   return [a, b, a].every(({ shown }) => disk.exists(`${root}/${shown}`));
 }
 
-function* besideRecord(spool: Spool, line: LedgerLine, at: string, sighting: Sighting): Generator<Flaw> {
+function* besideRecord(spool: Spool, line: LedgerLine, at: string, sighting: Sighting, lines: LineKeeper): Generator<Flaw> {
   // A runner unlinks the file after the line was written; of a dead one, the rescue does.
   if (sighting.folder === 'running' || sighting.folder === 'incoming' || sighting.folder === 'rejected') return;
   const account = accountOf(spool, sighting);
   if (account?.acceptance !== acceptanceOf(line.acceptedAt, line.runAt)) return;
+  if (sighting.line !== undefined) return lines.note('already-completed', sighting, at);
   const { shown, id, name, folder } = sighting;
   const reason = `it is recorded as completed in ${at}`;
   const repair = toRejected(spool, `${spool.root}/${shown}`, name, reason, id);
@@ -139,7 +171,16 @@ function lineOf(bytes: Buffer, ids: ReadonlySet<string>): LedgerLine | undefined
   }
 }
 
+function lineAccount({ disk, root }: Spool, sighting: Sighting): Account | undefined {
+  const facts = disk.facts(`${root}/${sighting.shown}`);
+  const part = partInSlot(sighting.name);
+  if (!facts || !part) return undefined;
+  const acceptance = acceptanceOf(new Date(facts.mtimeMs).toISOString(), new Date(part.runAt).toISOString());
+  return { ...sighting, acceptance, attempts: 0, writtenAt: facts.mtimeMs };
+}
+
 function accountOf(spool: Spool, sighting: Sighting): Account | undefined {
+  if (sighting.line !== undefined) return lineAccount(spool, sighting);
   const name = sighting.name.slice(sighting.name.indexOf('=') + 1);
   const read = readJob(spool, `${spool.root}/${sighting.shown}`, name);
   if (read.kind !== 'claimed') return undefined;

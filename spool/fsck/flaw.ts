@@ -21,6 +21,7 @@ export type FlawKind =
   | 'holder-unreadable'
   | 'slot-stranger'
   | 'twin'
+  | 'overlap'
   | 'already-completed'
   | 'two-outcomes'
   | 'recorded-twice'

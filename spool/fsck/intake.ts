@@ -1,5 +1,5 @@
 /** What producers put into `incoming/`, and what they left in `tmp/`. */
-import { parseRequestName } from '../filename.ts';
+import { parseDropName, stemOf } from '../drop-name.ts';
 import { unreadable } from './access.ts';
 import { type Flaw, note } from './flaw.ts';
 import type { Look } from './look.ts';
@@ -25,14 +25,14 @@ export function* inIncoming(look: Look): Generator<Flaw> {
   for (const name of spool.disk.names(spool.incoming)) {
     look.step('incoming');
     const shown = `incoming/${name}`;
-    const parsed = parseRequestName(name);
+    const parsed = parseDropName(name);
     if (parsed.kind === 'ignored') {
       yield note('ignored-name', shown, `${shown} ${IGNORED}`);
       continue;
     }
     const details = spool.disk.details(`${spool.incoming}/${name}`);
     if (!details) continue;
-    const id = (parsed.kind === 'request' ? parsed.id : undefined) ?? name.replace(/\.json$/, '');
+    const id = (parsed.kind === 'request' ? parsed.id : undefined) ?? stemOf(name);
     look.see({ id, folder: 'incoming', shown, name });
     if (details.kind !== 'a file')
       yield note('not-a-file', shown, `${shown} is ${details.kind}; it is rejected when a dispatcher comes to it`);
@@ -40,7 +40,8 @@ export function* inIncoming(look: Look): Generator<Flaw> {
   }
 }
 
-const IGNORED = 'is no request (its name begins with ".", does not end in .json, or is not UTF-8) and is ignored; rename it to enqueue it';
+const IGNORED =
+  'is no request (its name begins with ".", does not end in .json or .ndjson, or is not UTF-8) and is ignored; rename it to enqueue it';
 
 function* said(flaw: Flaw | undefined): Generator<Flaw> {
   if (flaw) yield flaw;

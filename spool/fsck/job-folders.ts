@@ -1,39 +1,39 @@
 /** The folders that hold a file per job: waiting, failed, cancelled. */
+
+import { parseBatchName } from '../batch-name.ts';
 import { readJob } from '../claim.ts';
 import type { FileDetails } from '../disk.ts';
 import { parseJobName } from '../filename.ts';
-import { reject } from '../reject.ts';
 import type { Spool } from '../spool.ts';
 import { unreadable } from './access.ts';
-import { type Flaw, note, type Repair, wrong } from './flaw.ts';
+import { inBatch, overlaps } from './batches.ts';
+import { type Flaw, note, wrong } from './flaw.ts';
+import { future } from './future.ts';
 import type { Look } from './look.ts';
+import { toRejected } from './to-rejected.ts';
 
 type JobFolder = 'pending' | 'retrying' | 'failed' | 'cancelled';
 
-/** Clocks may differ by so much. */
-const FUTURE_MS = 60_000;
-
 export function* inJobFolder(look: Look, folder: JobFolder): Generator<Flaw> {
   const { spool } = look;
-  for (const name of spool.disk.names(spool[folder])) {
+  const names = spool.disk.names(spool[folder]);
+  if (folder === 'pending') yield* overlaps(look, names);
+  for (const name of names) {
     look.step(folder);
     const shown = `${folder}/${name}`;
     const details = spool.disk.details(`${spool[folder]}/${name}`);
     // It has moved on.
     if (!details) continue;
     const id = parseJobName(name)?.id;
-    if (id === undefined) yield stranger(spool, folder, name, details);
+    // Elsewhere no batch waits.
+    const part = folder === 'pending' ? parseBatchName(name) : undefined;
+    if (part) yield* inBatch(look, name, part, details);
+    else if (id === undefined) yield stranger(spool, folder, name, details);
     else {
       look.see({ id, folder, shown, name });
       yield* aboutJob(look, folder, name, id, details);
     }
   }
-}
-
-/** Moves a file to `rejected/`, from where `jobspool retry` hands it in again. */
-export function toRejected(spool: Spool, file: string, name: string, reason: string, id?: string): Repair {
-  const act = () => reject(spool, file, name.replace(/^\.+/, ''), { reason: `${reason} (jobspool fsck --repair)`, id }) !== undefined;
-  return { how: `moved ${file.slice(spool.root.length + 1)} to rejected/, with its reason`, act };
 }
 
 function stranger(spool: Spool, folder: JobFolder, name: string, details: FileDetails): Flaw {
@@ -69,7 +69,7 @@ function* aboutJob(look: Look, folder: JobFolder, name: string, id: string, deta
     yield { ...hidden, id };
     return;
   }
-  if (details.mtimeMs > look.now + FUTURE_MS) yield future(look, shown, file, id);
+  yield* future(look, shown, file, id, details);
   const read = readJob(spool, file, name);
   if (read.kind === 'spoilt') yield spoilt(spool, folder, name, id, read.reason);
 }
@@ -82,16 +82,6 @@ function spoilt(spool: Spool, folder: JobFolder, name: string, id: string, reaso
   // What is over stays where it is: a person may still read from it what happened.
   const repair = waits(folder) ? { repair: toRejected(spool, `${spool[folder]}/${name}`, name, reason, id) } : {};
   return wrong('spoilt', shown, `${shown} holds no request, ${reason}; ${then}`, { id, ...repair });
-}
-
-function future({ spool }: Look, shown: string, file: string, id: string): Flaw {
-  const act = () => {
-    if (!spool.disk.facts(file)?.isFile) return false;
-    spool.disk.setTimes(file, Date.now());
-    return true;
-  };
-  const what = `${shown} has a time in the future (a clock was wrong?): it is kept for longer than it should be, and its age is shown wrongly`;
-  return note('future', shown, what, { id, repair: { how: `set the time of ${shown} to now`, act } });
 }
 
 const waits = (folder: JobFolder): boolean => folder === 'pending' || folder === 'retrying';

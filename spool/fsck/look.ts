@@ -4,13 +4,15 @@ import type { Retention } from '../prune.ts';
 import type { Spool } from '../spool.ts';
 import { type Acceptances, readAcceptances } from './acceptances.ts';
 
-/** A file that is a job's. `slot`: where it runs, and whether its runner lives. */
+/** A file that is a job's, or one of many. `slot`: where it runs, and whether its runner lives. */
 export type Sighting = {
   id: string;
   folder: Place;
   /** Relative to the spool. */
   shown: string;
   name: string;
+  /** Of a batch: it has no file of its own, and `name` is that of many lines. */
+  line?: number;
   slot?: { name: string; isHeld: boolean };
 };
 
@@ -38,6 +40,8 @@ export type Look = {
   /** What the service's log says was accepted, read before anything else: all of it must be found. */
   accepted: Acceptances;
   sightings: Map<string, Sighting[]>;
+  /** The ids of batches of which something waits or runs. */
+  batches: Set<string>;
   /** How many lines the ledger has. */
   completed: number;
   see(sighting: Sighting): void;
@@ -63,7 +67,20 @@ export function beginLook(spool: Spool, liveness: Liveness, options: LookOptions
   const accepted = readAcceptances(spool, step);
   const dispatcher = slots(spool).find((slot) => holderOfSlot(spool, slot)?.kind === 'dispatcher' && liveness.of(slot, 0) === 'alive');
   const user = serviceUser(spool, dispatcher);
-  return { spool, liveness, keep, now, isServed: dispatcher !== undefined, user, accepted, sightings, completed: 0, see, step };
+  return {
+    spool,
+    liveness,
+    keep,
+    now,
+    isServed: dispatcher !== undefined,
+    user,
+    accepted,
+    sightings,
+    batches: new Set(),
+    completed: 0,
+    see,
+    step,
+  };
 }
 
 const EVERY = 1_000;

@@ -22,7 +22,9 @@ export function* inMarkers(look: Look): Generator<Flaw> {
     yield note('not-a-file', 'paused', `paused is ${paused.kind}, and pauses the spool as a file would; jobspool resume cannot remove it`);
 }
 
-function* marker({ spool, sightings }: Look, id: string): Generator<Flaw> {
+function* marker({ spool, sightings, batches }: Look, id: string): Generator<Flaw> {
+  // All that is left of the batch is to be cancelled.
+  if (batches.has(id)) return;
   const isLive = sightings.get(id)?.some(({ folder }) => !['failed', 'cancelled', 'rejected'].includes(folder));
   if (isLive || isAskedFor()) return;
   const act = () => !isAskedFor() && spool.disk.remove(spool.cancelMarker(id));

@@ -1,12 +1,14 @@
 /** The slots: who holds them, what lies in them, and what stands beside them. */
+import { type Lines, linesByPart } from '../batch-place.ts';
 import { parseJobName } from '../filename.ts';
 import { forgetSlot, type Holder, holderOfSlot, slots } from '../lease.ts';
 import { finishMoves, isBound } from '../settle.ts';
 import type { Spool } from '../spool.ts';
 import { inFolderMode } from './access.ts';
+import { partInSlot, seeLines } from './batches.ts';
 import { type Flaw, note, type Repair, wrong } from './flaw.ts';
-import { toRejected } from './job-folders.ts';
 import type { Look } from './look.ts';
+import { toRejected } from './to-rejected.ts';
 
 /**
  * A slot as it was found. `isHeld`: somebody has it who is not proven dead, nor of another machine or boot and silent. `isFree`: nobody
@@ -58,24 +60,28 @@ function* inSlot(look: Look, slot: Slot): Generator<Flaw> {
   if (isUnknown) yield wrong('holder-unreadable', `${shown}.holder`, `${shown}.holder ${UNKNOWN}`);
   if (details && slot.isHeld) yield* inFolderMode(look, shown, details);
   const names = spool.disk.names(spool.slot(slot.name));
-  for (const name of names) yield* inSlotFolder(look, slot, name);
+  const lines = linesByPart(names);
+  for (const name of names) yield* inSlotFolder(look, slot, name, lines.get(name));
   if (!slot.isHeld && names.length === 0 && !isUnknown) yield emptySlot(spool, slot, details !== undefined);
 }
 
 const UNKNOWN =
   'does not say who holds the slot: nobody can prove that holder dead, so its jobs are rescued only once its heartbeat stands still; if no such process runs, remove the file';
 
-function* inSlotFolder(look: Look, found: Slot, name: string): Generator<Flaw> {
+function* inSlotFolder(look: Look, found: Slot, name: string, lines: readonly Lines[] = []): Generator<Flaw> {
   const { spool } = look;
   const { name: slot, isHeld, isFree, isQuiet, who } = found;
   look.step('running');
   const shown = `running/${slot}/${name}`;
-  const id = (parseJobName(name) ?? boundJob(name))?.id;
+  const part = partInSlot(name);
+  const id = (parseJobName(name) ?? boundJob(name) ?? part)?.id;
   if (id === undefined) {
     yield slotStranger(spool, found, name);
     return;
   }
-  look.see({ id, folder: 'running', shown, name, slot: { name: slot, isHeld } });
+  const where = { folder: 'running' as const, shown, name, slot: { name: slot, isHeld } };
+  if (part) seeLines(look, part, lines, where);
+  else look.see({ ...where, id });
   if (isHeld) return;
   // With a living dispatcher its rescue is a matter of seconds.
   const say = look.isServed && !isQuiet ? note : wrong;

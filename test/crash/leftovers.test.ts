@@ -93,11 +93,11 @@ test('a job is not claimed into the place of one of the same name that is done a
   const ledger = new Ledger(spool, SLOT);
   ledger.append(ledgerLine(JOB, SPAN, new Date(JOB.runAt).toISOString(), undefined), JOB.name);
   write(spool.pending, 'later');
-  assert.equal(claim(spool, SLOT, JOB.name, Date.now()).kind, 'missing');
+  assert.equal(claim(spool, SLOT, JOB.name, Date.now(), ledger.isUncleared(JOB.name)).kind, 'missing');
   await ledger.commit();
   ledger.close();
   assert.deepEqual(paramsIn(spool.pending), ['later']);
-  assert.equal(claim(spool, SLOT, JOB.name, Date.now()).kind, 'claimed');
+  assert.equal(claim(spool, SLOT, JOB.name, Date.now(), ledger.isUncleared(JOB.name)).kind, 'claimed');
 });
 
 /** A disk on which files of which this is a part of the path cannot be read, for the time being. */

@@ -72,6 +72,34 @@ onSmallDisk('jobs that end while the disk is full are recorded once when there i
 });
 
 onSmallDisk(
+  'the jobs of a batch whose disk becomes full are recorded once, and a batch that is dropped meanwhile is run afterwards',
+  async (t) => {
+    const { disk, spool, service, world } = await serviceOnDisk(t, { JOBSPOOL_DURABILITY: 'full' });
+    const methods = ['finish', 'fail', 'print', 'finish', 'fail', 'finish', 'finish', 'finish'];
+    dropFile(spool, 'p5-now-batch.ndjson', world.batch('batch', methods));
+    // Each runner has one in hand: what follows a job that takes long is given back.
+    await statesAre(spool, { 'batch.1': 'running', 'batch.2': 'running', 'batch.3': 'running', 'batch.4': 'pending' });
+    const draft = path.join(spool.tmp, 'written-before');
+    fs.writeFileSync(draft, world.batch('late', ['finish', 'fail']));
+    disk.fill();
+    world.open();
+    await waitFor(() => keptOutcomes(service).length === 3, 'each runner to say that it keeps an outcome', PATIENT);
+    fs.renameSync(draft, path.join(spool.incoming, 'p5-now-late.ndjson'));
+    await waitFor(async () => (await ready(service)).status === 503, '/readyz to say that the disk is full', PATIENT);
+    assert.deepEqual(statesOf(spool, 'batch.1', 'batch.2', 'batch.3', 'batch.4'), ['running', 'running', 'running', 'pending']);
+    assert.deepEqual(fs.readdirSync(spool.incoming), ['p5-now-late.ndjson'], 'nothing is accepted');
+
+    disk.makeRoom();
+    const ends = [...world.params.keys()].map((id) => [id, /\.[25]$/.test(id) ? 'failed' : 'completed']);
+    await statesAre(spool, Object.fromEntries(ends));
+    assert.deepEqual(world.record().toSorted(), [...world.params.keys()].toSorted(), 'each handler ran once');
+    for (const [id] of ends) assert.equal(jobStatus(spool, id as string)?.attempts.length, 1, `the attempts of ${id}`);
+    assert.deepEqual(brokenPromises(spool, [...world.params.keys()], { params: world.params }), []);
+    assert.equal(await service.stop(), 0);
+  },
+);
+
+onSmallDisk(
   'a runner that is killed while no file can be made is rescued when one can, and what waits or is to be stopped goes on then',
   async (t) => {
     const { disk, spool, service, world } = await serviceOnDisk(t);
@@ -355,6 +383,8 @@ function aWorld(t: TestContext, dir: string) {
     params,
     body,
     drop: (id: string, method: string) => dropFile(openSpool(dir, { durability: 'none' }), `p5-now-${id}.json`, body(id, method)),
+    batch: (id: string, methods: readonly string[]): string =>
+      methods.map((method, index) => `${body(`${id}.${index + 1}`, method)}\n`).join(''),
     open: () => fs.writeFileSync(gate, ''),
     close: () => fs.rmSync(gate),
     /** The names of the handlers that ran to their end, in that order. */

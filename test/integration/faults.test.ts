@@ -219,7 +219,7 @@ test('a batch of 3,000 is enqueued by a program that may open few files', async 
   fs.writeFileSync(
     script,
     `import { runBackgroundJobs } from ${JSON.stringify(pathToFileURL(path.join(ROOT, 'jobs', 'index.ts')).href)};
-     await runBackgroundJobs(Array.from({ length: 3_000 }, () => ({ class: 'A' })), { dir: ${JSON.stringify(spool.root)}, durability: 'full' });`,
+     await runBackgroundJobs(Array.from({ length: 3_000 }, (_, index) => ({ class: 'A', id: 'job-' + index })), { dir: ${JSON.stringify(spool.root)}, durability: 'full' });`,
   );
   const child = spawn('sh', ['-c', 'ulimit -n 256; exec "$0" "$1"', process.execPath, script], { stdio: ['ignore', 'ignore', 'pipe'] });
   afterwards(t, () => child.kill('SIGKILL'));

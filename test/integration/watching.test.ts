@@ -159,6 +159,28 @@ test('the doorbell rings for a folder that has taken the place of the one it wat
   await ringsFor(() => dropFile(spool, 'b.json', '{}'), 'a file in the new folder');
 });
 
+test('the doorbell does not ring for a file that is accepted, or every job would be looked for twice', async (t) => {
+  const spool = tempSpool(t);
+  let rings = 0;
+  const doorbell = new Doorbell(spool, { onRing: () => rings++, onNote: () => undefined });
+  afterwards(t, () => doorbell.close());
+  await waitFor(() => rings > 0, 'the doorbell to hang');
+  const ringsFor = async (act: () => void) => {
+    await quiet(() => rings);
+    const before = rings;
+    act();
+    await waitFor(() => rings > before, 'a ring');
+    await quiet(() => rings);
+    return rings - before;
+  };
+  assert.equal(await ringsFor(() => dropFile(spool, 'a.json', '{}')), 1);
+  const acceptAndDrop = () => {
+    fs.renameSync(`${spool.incoming}/a.json`, `${spool.pending}/a.json`);
+    dropFile(spool, 'b.json', '{}');
+  };
+  assert.equal(await ringsFor(acceptAndDrop), 1, 'for what came, and not for what left');
+});
+
 test('names that come and go while they are looked at harm nobody, also without events', async (t) => {
   const spool = spoolInMemory(t);
   const service = await start(t, spool, { JOBSPOOL_WATCH: 'poll' });

@@ -33,7 +33,10 @@ const PRODUCERS: Record<Producer, (dir: string, jobs: Planned[]) => Promise<stri
       if (typeof body === 'string') throw new Error('the helper writes no broken requests');
       return { ...body, priority, delay };
     });
-    return runBackgroundJobs(batch, { dir });
+    // A hundred at a time: more would be lines of a batch, and what is looked at here is a file per job.
+    const ids: string[] = [];
+    for (let from = 0; from < batch.length; from += 100) ids.push(...(await runBackgroundJobs(batch.slice(from, from + 100), { dir })));
+    return ids;
   },
 };
 

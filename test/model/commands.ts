@@ -4,68 +4,28 @@ import fs from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { PermanentError, Snooze } from '../../jobs/handler.ts';
+import type { Bench } from '../../jobs/run-attempt.ts';
 import { stopError } from '../../jobs/stop.ts';
 import { pause, requestCancel, resume } from '../../spool/marker.ts';
 import { prune } from '../../spool/prune.ts';
-import { completedLines } from '../../spool/query.ts';
 import { cancel, remove, retry, runNow, setPriority } from '../../spool/steer.ts';
 import { type Submission, submit } from '../../spool/submit.ts';
-import { compare, isAmbiguous } from './compare.ts';
-import { type End, type Model, type ModelJob, type ModelSlot, namedBy, nameOf, SNOOZE_MS, stamp, stateOf, TICK_MS } from './model.ts';
-import type { World } from './world.ts';
+import { adopt, adoptLines } from './adopt.ts';
+import { isAmbiguous } from './compare.ts';
+import { partsIn } from './lines.ts';
+import { type End, isPart, type Model, type ModelJob, type ModelSlot, namedBy, nameOf, SNOOZE_MS, stamp, stateOf } from './model.ts';
+import { type Command, chosen, doing, START, shown, which } from './step.ts';
+import { TOOL, type World } from './world.ts';
 
-export type Command = fc.AsyncCommand<Model, World, false>;
+const id = fc.constantFrom('a', 'b', 'c', 'a', 'b', 'c', 'a', 'b', 'c', 'a.1', 'b.2');
+/** Also of lines of batches. */
+const anyId = fc.constantFrom('a', 'b', 'c', 'a.1', 'a.2', 'a.3', 'b.1', 'b.2');
 
-/** When every run begins: earlier than any real time, so that no folder's time is long ago to the catalog. */
-export const START = Date.UTC(2026, 0, 5, 10);
-/** What a step does, in the spool and in the model; it returns what it was done to, for the report. */
-type Step = { name: string; isPossible?(model: Model): boolean; act(model: Model, world: World): Promise<string | undefined> };
-
-class Doing implements Command {
-  readonly #step: Step;
-  #done = '';
-
-  constructor(step: Step) {
-    this.#step = step;
-  }
-
-  check(model: Readonly<Model>): boolean {
-    return this.#step.isPossible?.(model as Model) ?? true;
-  }
-
-  async run(model: Model, world: World): Promise<void> {
-    model.now += TICK_MS;
-    world.tick(model.now);
-    this.#done = '(did not end)';
-    const subject = await this.#step.act(model, world);
-    model.count(this.#step.name);
-    this.#done = subject === undefined ? '' : ` -> ${subject}`;
-    await compare(model, world);
-  }
-
-  // Each run has its own: what is printed is what this run did.
-  [fc.cloneMethod](): Doing {
-    return new Doing(this.#step);
-  }
-
-  toString(): string {
-    return `${this.#step.name}${this.#done}`;
-  }
-}
-
-const doing = (step: Step): Doing => new Doing(step);
-
-const id = fc.constantFrom('a', 'b', 'c');
-
-const priority = fc.constantFrom(1, 5, 9, 10);
-const RUN_ATS = [START - 7_200_000, START - 3_600_000, START + 3_600_000];
-const runAt = fc.constantFrom(...RUN_ATS);
-const retries = fc.constantFrom(undefined, 0, 2, 5);
-const listedClass = fc.constantFrom('Example', 'Example', 'Example', 'Sometimes');
-const which = fc.nat(11);
-
-const chosen = <T>(list: readonly T[], index: number): T => list[index % list.length] as T;
-const shown = ({ where, name }: ModelJob): string => `${where}/${name}`;
+export const priority = fc.constantFrom(1, 5, 9, 10);
+export const RUN_ATS = [START - 7_200_000, START - 3_600_000, START + 3_600_000];
+export const runAt = fc.constantFrom(...RUN_ATS);
+export const retries = fc.constantFrom(undefined, 0, 2, 5);
+const listedClass = fc.constantFrom('Example', 'Example', 'Beside', 'Beside', 'Sometimes');
 
 const request = fc.record({
   id: fc.option(id, { nil: undefined }),
@@ -100,7 +60,7 @@ const submitting = fc.array(request, { minLength: 1, maxLength: 3 }).map((reques
   }),
 );
 
-const textOf = (job: { serial: number; class: string; retries: number | undefined }, body: ModelJob['body'] = 'good'): string => {
+export const textOf = (job: { serial: number; class: string; retries: number | undefined }, body: ModelJob['body'] = 'good'): string => {
   if (body === 'half') return '{"class":"Exam';
   if (body === 'mistaken') return JSON.stringify({ class: job.class, params: [job.serial], priority: 3 });
   return JSON.stringify({ class: job.class, params: [job.serial], ...(job.retries === undefined ? {} : { retries: job.retries }) });
@@ -121,7 +81,7 @@ const droppedName = fc.oneof(
 const dropping = fc
   .record({
     name: droppedName,
-    class: fc.constantFrom('Example', 'Example', 'Example', 'Example', 'Sometimes', 'Nobody'),
+    class: fc.constantFrom('Example', 'Example', 'Beside', 'Beside', 'Sometimes', 'Nobody'),
     retries,
     body: fc.constantFrom('good', 'good', 'good', 'good', 'good', 'good', 'half', 'mistaken'),
   })
@@ -146,12 +106,14 @@ const finishing = which.map((index) =>
     isPossible: (model) => halfWritten(model).length > 0,
     async act(model, world) {
       const job = chosen(halfWritten(model), index);
-      world.put(path.join(world.spool.incoming, job.name), textOf(job));
+      world.put(path.join(world.spool.incoming, job.name), job.members ? batchText(job.members) : textOf(job));
       Object.assign(job, { body: 'good', writtenAt: model.now, arrived: model.tick() });
       return shown(job);
     },
   }),
 );
+
+export const batchText = (members: ModelJob[]): string => members.map((job) => `${textOf(job)}\n`).join('');
 
 const halfWritten = (model: Model): ModelJob[] => model.in('incoming').filter(({ body }) => body === 'half');
 
@@ -159,17 +121,22 @@ const looking = fc.constant(null).map(() =>
   doing({
     name: 'look',
     async act(model, world) {
-      // Their writers are at them still: how long a text may stay unfinished is told by another clock.
-      for (const job of halfWritten(model)) {
-        world.write(path.join(world.spool.incoming, job.name));
-        Object.assign(job, { writtenAt: model.now, arrived: model.tick() });
-      }
-      await world.look();
-      model.look();
+      await look(model, world);
       return undefined;
     },
   }),
 );
+
+export async function look(model: Model, world: World): Promise<void> {
+  // Their writers are at them still: how long a text may stay unfinished is told by another clock.
+  for (const job of halfWritten(model)) {
+    world.write(path.join(world.spool.incoming, job.name));
+    Object.assign(job, { writtenAt: model.now, arrived: model.tick() });
+  }
+  model.standing = world.standing();
+  await world.look();
+  model.look();
+}
 
 const restarting = fc.constant(null).map(() =>
   doing({
@@ -178,6 +145,7 @@ const restarting = fc.constant(null).map(() =>
       world.restartDispatcher();
       // It has not seen any marker yet.
       model.nowhere.clear();
+      model.batches.clear();
       return undefined;
     },
   }),
@@ -252,45 +220,58 @@ export function startRunner(model: Model, world: World): string {
   return slot;
 }
 
-const idle = (model: Model): ModelSlot[] => model.slots.filter(({ life, job }) => life === 'alive' && !job);
+export const idle = (model: Model): ModelSlot[] => model.slots.filter(({ life, job }) => life === 'alive' && !job);
 
-const claiming = which.map((index) =>
+export const claiming = fc.tuple(which, fc.constantFrom(1, 2, 2, 3, 6)).map(([index, count]) =>
   doing({
-    name: 'claim-best',
+    name: `claim-best(${count})`,
     isPossible: (model) => !model.paused && idle(model).length > 0 && model.due().length > 0,
     async act(model, world) {
       const slot = chosen(idle(model), index);
-      const due = model.due();
-      const name = await firstProposal(model, world, due);
-      const [best] = due as [ModelJob];
-      const became = await world.claim(slot.slot, name);
-      assert.equal(became, model.claim(slot, best) ?? 'running', `what became of ${name}`);
-      return `${slot.slot} ${name}`;
+      const name = await firstProposal(model, world);
+      const became = await world.claim(slot.slot, name, count);
+      assert.equal(became, claimInModel(model, slot, name, count), `what became of ${name}`);
+      return `${slot.slot} ${name}: ${became}`;
     },
   }),
 );
 
-async function firstProposal(model: Model, world: World, due: ModelJob[]): Promise<string> {
+function claimInModel(model: Model, slot: ModelSlot, name: string, count: number): string {
+  const lines = linesOf(model, name);
+  if (lines.length > 0) return model.claimPart(slot, lines, count);
+  return model.claim(slot, model.due().find((job) => job.name === name) as ModelJob) ?? 'running';
+}
+
+async function firstProposal(model: Model, world: World): Promise<string> {
+  const { pending, retrying } = world.spool;
+  const due = model.due().map(({ name }) => name);
   // The dispatcher's memory may hold names whose files are gone: a runner that reaches for one gets nothing.
-  const names = (await world.proposals(64)).filter((name) => model.due().some((job) => job.name === name));
+  const names = (await world.proposals()).filter((name) => [pending, retrying].some((folder) => fs.existsSync(path.join(folder, name))));
   assert.deepEqual(
-    names,
-    due.map(({ name }) => name),
+    names.flatMap((name) => (name.endsWith('.ndjson') ? linesOf(model, name).map((job) => job.name) : [name])),
+    due,
     'the order in which jobs start',
   );
   return names[0] as string;
 }
 
-const racing = fc.constant(null).map(() =>
+/** The waiting lines for which a part in `pending/` stands. */
+export function linesOf(model: Model, name: string): ModelJob[] {
+  const [part] = partsIn([name]);
+  if (!part) return [];
+  const lines = model.in('pending').filter(({ batch, line = 0 }) => batch === part.id && line >= part.from && line <= part.to);
+  return lines.sort((a, b) => (a.line as number) - (b.line as number));
+}
+
+const racing = fc.constantFrom(1, 3).map((count) =>
   doing({
-    name: 'two-claim-one',
+    name: `two-claim-one(${count})`,
     isPossible: (model) => !model.paused && idle(model).length > 1 && model.due().length > 0,
     async act(model, world) {
       const [first, second] = idle(model) as [ModelSlot, ModelSlot];
-      const [best] = model.due() as [ModelJob];
-      const { name } = best;
-      const [one, other] = [await world.claim(first.slot, name), await world.claim(second.slot, name)];
-      assert.deepEqual([one, other], [model.claim(first, best) ?? 'running', 'missing'], 'what two runners get that reach for one job');
+      const name = await firstProposal(model, world);
+      const [one, other] = [await world.claim(first.slot, name, count), await world.claim(second.slot, name, count)];
+      assert.deepEqual([one, other], [claimInModel(model, first, name, count), 'missing'], 'what two runners get that reach for one job');
       return name;
     },
   }),
@@ -312,7 +293,10 @@ const reachingInVain = fc.tuple(which, which).map(([index, which]) =>
 
 function notDue(model: Model): ModelJob[] {
   const names = new Set(model.due().map(({ name }) => name));
-  return model.jobs.filter(({ where, runAt, name }) => where !== 'incoming' && where !== 'rejected' && runAt !== 'now' && !names.has(name));
+  return model.jobs.filter(
+    ({ where, runAt, name, batch, members }) =>
+      batch === undefined && !members && where !== 'incoming' && where !== 'rejected' && runAt !== 'now' && !names.has(name),
+  );
 }
 
 /** A runner that was taken for dead, and whose slot was rescued, wakes up. */
@@ -322,7 +306,7 @@ const reachingAfterRescue = which.map((index) =>
     isPossible: (model) => rescued(model).length > 0 && model.due().length > 0,
     async act(model, world) {
       const slot = chosen(rescued(model), index);
-      assert.equal(await world.claim(slot.slot, (model.due()[0] as ModelJob).name), 'missing', 'what a runner gets whose slot was rescued');
+      assert.equal(await world.claim(slot.slot, await firstProposal(model, world)), 'missing', 'what a runner gets whose slot was rescued');
       return slot.slot;
     },
   }),
@@ -330,7 +314,7 @@ const reachingAfterRescue = which.map((index) =>
 
 const rescued = (model: Model): ModelSlot[] => model.slots.filter(({ life, job, isGone }) => life === 'rescued' && !job && !isGone);
 
-const busy = (model: Model): ModelSlot[] => model.slots.filter(({ job }) => job);
+export const busy = (model: Model): ModelSlot[] => model.slots.filter(({ job }) => job);
 
 const ENDS = ['completed', 'completed', 'failed', 'failed', 'permanent', 'timed-out', 'snoozed', 'released', 'cancelled'] as const;
 
@@ -341,37 +325,55 @@ const HOW: Record<End, Parameters<World['end']>[1]> = {
   permanent: (attempting) => attempting.throw(new PermanentError('it never works')),
   snoozed: (attempting) => attempting.throw(new Snooze(SNOOZE_MS / 1_000)),
   'timed-out': (attempting, bench) => {
-    bench.current?.stop('timed-out');
+    runningOn(bench)?.stop('timed-out');
     attempting.complete(undefined);
   },
   released: (attempting, bench) => {
-    bench.current?.stop('shutdown');
+    runningOn(bench)?.stop('shutdown');
     attempting.throw(stopError('shutdown'));
   },
   cancelled: (attempting, bench) => {
-    bench.current?.stop('cancelled');
+    runningOn(bench)?.stop('cancelled');
     attempting.complete(undefined);
   },
 };
 
-/** A job is stopped only where its marker asks for it. */
-const mayEnd = (model: Model, end: End) => (slot: ModelSlot) => end !== 'cancelled' || model.markers.has(slot.job?.id as string);
+/** The attempt that has the runner to itself, or the one that shares it. */
+const runningOn = ({ current, company }: Bench) => current ?? company?.attempts.values().next().value;
 
-const ending = fc.tuple(which, fc.constantFrom(...ENDS)).map(([index, end]) =>
-  doing({
-    name: `end(${end})`,
-    isPossible: (model) => busy(model).some(mayEnd(model, end)),
-    async act(model, world) {
-      const slot = chosen(busy(model).filter(mayEnd(model, end)), index);
-      const job = slot.job as ModelJob;
-      const to = await world.end(slot.slot, HOW[end]);
-      const isLate = slot.life === 'rescued';
-      model.settle(slot, end);
-      assert.equal(to, isLate ? 'missing' : job.where, 'where the runner says that the job went');
-      return `${slot.slot} ${job.id}${isLate ? ', too late' : ''}`;
-    },
-  }),
-);
+/** A job is stopped only where its marker asks for it. */
+const mayEnd = (model: Model, end: End) => (slot: ModelSlot) => end !== 'cancelled' || model.isCancelAsked(slot.job as ModelJob);
+
+/** How an attempt ends, of the runners that `isOne` says. */
+const endingOf = (ends: readonly End[], isOne: (slot: ModelSlot) => boolean): fc.Arbitrary<Command> =>
+  fc.tuple(which, fc.constantFrom(...ends), fc.constantFrom(false, false, false, true)).map(([index, end, mustStop]) =>
+    doing({
+      name: `end(${end}${mustStop ? ', and give back' : ''})`,
+      isPossible: (model) => busy(model).filter(isOne).some(mayEnd(model, end)),
+      async act(model, world) {
+        const slot = chosen(busy(model).filter(isOne).filter(mayEnd(model, end)), index);
+        const job = slot.job as ModelJob;
+        const isLine = job.batch !== undefined;
+        const to = await world.end(slot.slot, HOW[end], mustStop);
+        assert.equal(to, endInModel(model, slot, end, mustStop), 'where the runner says that the job went');
+        return `${slot.slot} ${job.id}${isLine ? ', a line' : ''}: ${to}`;
+      },
+    }),
+  );
+
+const ending = endingOf(ENDS, () => true);
+/** Of a part many end, one after the other. */
+export const endingOfPart = endingOf(['completed', 'completed', 'completed', 'failed', 'snoozed'], ({ isPart }) => isPart === true);
+
+function endInModel(model: Model, slot: ModelSlot, end: End, mustStop: boolean): string {
+  const job = slot.job as ModelJob;
+  const isLine = slot.isPart;
+  const isLate = slot.life === 'rescued';
+  model.settle(slot, end);
+  const to = isLate ? 'missing' : job.where;
+  if (!isLine) return to;
+  return [to, ...(isLate ? ['over'] : model.goOn(slot, job, mustStop))].join(' ');
+}
 
 const killing = which.map((index) =>
   doing({
@@ -402,38 +404,14 @@ const dying = fc.tuple(which, fc.constantFrom(...ENDS), fc.nat(5)).map(([index, 
       });
       world.kill(slot.slot);
       Object.assign(slot, { life: 'dead', isGone: true });
-      adopt(model, world, slot, job, end, from);
+      if (slot.isPart) adoptLines(model, world, slot, [job, ...model.claimedIn(slot)], { job, end });
+      else adopt(model, world, slot, job, end, from);
       return `${slot.slot} ${job.id}, ${to}`;
     },
   }),
 );
 
-const inTime = (model: Model): ModelSlot[] => busy(model).filter(({ life }) => life !== 'rescued');
-
-// Which call was the last, only the disk tells. What is there must be the job as it was, or as it is afterwards.
-function adopt(model: Model, world: World, slot: ModelSlot, job: ModelJob, end: End, from: string): void {
-  const { spool } = world;
-  const names = fs.readdirSync(spool.slot(slot.slot));
-  for (const draft of fs.readdirSync(spool.tmp)) fs.unlinkSync(path.join(spool.tmp, draft));
-  const marker = model.markers.get(job.id as string);
-  const hasOld = names.includes(from);
-  const bound = names.find((name) => name.startsWith('.'));
-  const lines = [...completedLines(spool)].filter(({ params }) => (params as number[])[0] === job.serial);
-  if (hasOld && lines.length > 0) {
-    Object.assign(job, { recorded: true, finishedAt: model.now });
-    slot.job = undefined;
-  } else if (hasOld && bound === undefined) slot.job = undefined;
-  else if (bound !== undefined) {
-    const after = { ...job, outcomes: [...job.outcomes] };
-    slot.job = after;
-    model.settle(slot, end);
-    job.bound = { to: after.where, name: after.name, after, hasOld };
-    if (marker !== undefined) model.markers.set(job.id as string, marker);
-  } else {
-    model.settle(slot, end);
-    if (marker !== undefined && fs.existsSync(spool.cancelMarker(job.id as string))) model.markers.set(job.id as string, marker);
-  }
-}
+export const inTime = (model: Model): ModelSlot[] => busy(model).filter(({ life }) => life !== 'rescued');
 
 const rescuing = fc.constant(null).map(() =>
   doing({
@@ -449,7 +427,8 @@ const rescuing = fc.constant(null).map(() =>
 
 // By hand.
 
-const waiting = (model: Model): ModelJob[] => model.in('pending', 'retrying');
+const single = (jobs: ModelJob[]): ModelJob[] => jobs.filter(({ batch }) => batch === undefined);
+const waiting = (model: Model): ModelJob[] => single(model.in('pending', 'retrying'));
 
 /** A by-hand action on one of the files that `of` gives. */
 function byHand(
@@ -492,7 +471,7 @@ const retryingRejectedByHand = byHand('mv -n rejected/X incoming/, rm its reason
 
 const removingByHand = byHand(
   'rm pending|retrying|failed|cancelled/X',
-  (model) => model.in('pending', 'retrying', 'failed', 'cancelled'),
+  (model) => single(model.in('pending', 'retrying', 'failed', 'cancelled')),
   (model, world, job) => {
     fs.unlinkSync(fileOf(world, job));
     model.forget(job);
@@ -526,7 +505,7 @@ const hurrying = runAt.chain((ms) =>
 );
 
 const editing = fc
-  .tuple(fc.constantFrom('good', 'good', 'half', 'mistaken'), fc.constantFrom('Example', 'Sometimes', 'Nobody'), retries)
+  .tuple(fc.constantFrom('good', 'good', 'half', 'mistaken'), fc.constantFrom('Example', 'Beside', 'Sometimes', 'Nobody'), retries)
   .chain(([body, name, count]) =>
     byHand(`mv tmp/edited pending|retrying/X (${body} ${name}, retries ${count})`, waiting, (model, world, job) => {
       const edited = { class: name, retries: count, serial: model.nextSerial, body: body as ModelJob['body'] };
@@ -537,7 +516,7 @@ const editing = fc
     }),
   );
 
-const marking = fc.tuple(id, fc.boolean()).map(([of, byHand]) =>
+const marking = fc.tuple(anyId, fc.boolean()).map(([of, byHand]) =>
   doing({
     name: byHand ? `touch cancel/${of}` : `requestCancel(${of})`,
     async act(model, world) {
@@ -563,7 +542,7 @@ const ALLOWED = {
 type Action = keyof typeof ALLOWED;
 
 const steering = fc
-  .tuple(fc.constantFrom<Action>('cancel', 'retry', 'run-now', 'priority', 'remove', 'cancel', 'retry'), id, priority)
+  .tuple(fc.constantFrom<Action>('cancel', 'retry', 'run-now', 'priority', 'remove', 'cancel', 'retry'), anyId, priority)
   .map(([action, of, high]) =>
     doing({
       name: `${action}(${of}${action === 'priority' ? `, ${high}` : ''})`,
@@ -571,6 +550,7 @@ const steering = fc
       async act(model, world) {
         const job = model.located(of);
         const subject = job && shown(job);
+        model.standing = world.standing();
         const expected = expectSteered(model, action, of, job, high);
         const result = steer(world, action, of, high, model.now);
         const { kind, state } = result as { kind: string; state?: string };
@@ -584,15 +564,15 @@ const steering = fc
 function steer({ spool }: World, action: Action, of: string, high: number, now: number): object {
   switch (action) {
     case 'cancel':
-      return cancel(spool, of, { now });
+      return cancel(spool, of, { now, slot: TOOL });
     case 'retry':
-      return retry(spool, of, { now });
+      return retry(spool, of, { now, slot: TOOL });
     case 'run-now':
-      return runNow(spool, of, { now });
+      return runNow(spool, of, { now, slot: TOOL });
     case 'priority':
-      return setPriority(spool, of, high, { now });
+      return setPriority(spool, of, high, { now, slot: TOOL });
     case 'remove':
-      return remove(spool, of, { now });
+      return remove(spool, of, { now, slot: TOOL });
   }
 }
 
@@ -604,9 +584,14 @@ function expectSteered(
   job: ModelJob | undefined,
   high: number,
 ): { kind: string; state?: string } {
+  if (action === 'cancel' && (!job || isOver(job)) && model.isLive(of)) return askInModel(model, of);
   if (!job) return model.known(of) ? { kind: 'conflict', state: 'completed' } : { kind: 'unknown' };
   const state = stateOf(job, model.now);
-  if (!(ALLOWED[action] as readonly string[]).includes(state)) return { kind: 'conflict', state };
+  if (job.where === 'claimed' && (action === 'priority' || action === 'remove')) return { kind: 'conflict', state: 'running' };
+  return (ALLOWED[action] as readonly string[]).includes(state) ? steerInModel(model, action, of, job, high) : { kind: 'conflict', state };
+}
+
+function steerInModel(model: Model, action: Action, of: string, job: ModelJob, high: number): { kind: string } {
   switch (action) {
     case 'cancel':
       return cancelInModel(model, of, job);
@@ -619,11 +604,18 @@ function expectSteered(
     case 'priority':
       return renameInModel(model, job, { runAt: job.runAt === 'now' ? model.now : job.runAt, priority: high });
     case 'remove':
-      if (job.where !== 'failed' && job.where !== 'cancelled' && job.where !== 'rejected') model.markers.delete(of);
+      if (!isOver(job)) model.markers.delete(of);
       model.forget(job);
       return { kind: 'done' };
   }
 }
+
+function askInModel(model: Model, of: string): { kind: string } {
+  if (!model.markers.has(of)) model.mark(of);
+  return { kind: 'asked' };
+}
+
+const isOver = ({ where }: ModelJob): boolean => where === 'failed' || where === 'cancelled' || where === 'rejected';
 
 function cancelInModel(model: Model, of: string, job: ModelJob): { kind: string } {
   if (job.where === 'pending' || job.where === 'retrying') {
@@ -631,18 +623,18 @@ function cancelInModel(model: Model, of: string, job: ModelJob): { kind: string 
     model.markers.delete(of);
     return { kind: 'cancelled' };
   }
-  if (!model.markers.has(of)) model.mark(of);
-  return { kind: 'asked' };
+  return askInModel(model, of);
 }
 
 function renameInModel(model: Model, job: ModelJob, change: Partial<ModelJob>): { kind: string } {
-  const name = nameOf({ ...job, ...change });
+  const name = nameOf({ ...job, ...change }, isPart(job.name));
+  model.singleOut(job);
   if (name !== job.name && model.isTaken(job.where, name)) return { kind: 'taken' };
   Object.assign(job, change, { name });
   return { kind: 'done' };
 }
 
-const times = (count: number, ...of: fc.Arbitrary<Command>[]): fc.Arbitrary<Command>[] =>
+export const times = (count: number, ...of: fc.Arbitrary<Command>[]): fc.Arbitrary<Command>[] =>
   of.flatMap((one) => Array<fc.Arbitrary<Command>>(count).fill(one));
 
 /** All of them; those that make the others possible are more frequent. */

@@ -10,13 +10,15 @@ import { completedLines, countByState, type JobStatus, jobStatus, locate } from 
 import type { Request } from '../../spool/request.ts';
 import { isFinal, STATES, type State } from '../../spool/state.ts';
 import { waitForJob } from '../../spool/wait.ts';
-import { iso, type Model, type ModelJob, stateOf, TICK_MS } from './model.ts';
+import { batchOf, iso, type Model, type ModelJob, stateOf, TICK_MS } from './model.ts';
 import type { World } from './world.ts';
 
 /** Throws an AssertionError that says what differs. */
 export async function compare(model: Model, world: World): Promise<void> {
   compareFiles(model, world);
   compareTexts(model, world);
+  compareIdle(model, world);
+  compareLines(model, world);
   compareLedger(model, world);
   // The readers take turns: all of them each time would cost more than all the rest.
   const turn = (model.now / TICK_MS) % 4;
@@ -31,6 +33,8 @@ export async function compare(model: Model, world: World): Promise<void> {
 export async function compareAll(model: Model, world: World): Promise<void> {
   compareFiles(model, world);
   compareTexts(model, world);
+  compareIdle(model, world);
+  compareLines(model, world);
   compareLedger(model, world);
   compareStatuses(model, world, idsOf(model));
   compareCounts(model, world);
@@ -50,8 +54,9 @@ function compareFiles(model: Model, world: World): void {
   assert.deepEqual(fs.readdirSync(world.spool.tmp), [], 'what is left in tmp/');
 }
 
-/** Where a job's file is, as a path in the spool. */
-function placeIn({ where, name, slot, bound }: ModelJob): string {
+/** Where a job's file is, as a path in the spool; of a line of a batch, where it would be. */
+function placeIn({ where, name, slot, bound, batch }: ModelJob): string {
+  if (batch !== undefined) return slot === undefined ? `${where}/${name} in its batch` : `running/${slot}/${name} in its batch`;
   if (where !== 'running') return `${where}/${name}`;
   return `running/${slot}/${bound ? `.${bound.to}=${bound.name}` : name}`;
 }
@@ -61,19 +66,52 @@ const placesIn = (job: ModelJob): string[] => (job.bound?.hasOld ? [placeIn(job)
 
 const FOLDERS = ['incoming', 'pending', 'retrying', 'failed', 'cancelled', 'rejected', 'cancel'] as const;
 
-function filesOf({ spool, held }: World): string[] {
+function filesOf(world: World): string[] {
+  const { spool, held } = world;
   const slots = fs.readdirSync(spool.running).filter((name) => fs.statSync(path.join(spool.running, name)).isDirectory());
+  const plain = FOLDERS.flatMap((folder) => fs.readdirSync(spool[folder]).map((name) => `${folder}/${name}`));
   return [
-    ...FOLDERS.flatMap((folder) => fs.readdirSync(spool[folder]).map((name) => `${folder}/${name}`)),
-    ...slots.flatMap((slot) => fs.readdirSync(path.join(spool.running, slot)).map((name) => `running/${slot}/${name}`)),
+    ...plain.filter((place) => !isPartIn('pending', place)),
+    ...world.lines(spool.pending).map(({ name }) => `pending/${name} in its batch`),
+    ...slots.flatMap((slot) => filesIn(world, slot)),
     ...fs.readdirSync(held).map((name) => `held/${name}`),
     ...(fs.existsSync(spool.paused) ? ['paused'] : []),
   ];
 }
 
+function filesIn(world: World, slot: string): string[] {
+  const { spool } = world;
+  const names = fs.readdirSync(spool.slot(slot));
+  return [
+    ...names.filter((name) => !name.endsWith('.ndjson')).map((name) => `running/${slot}/${name}`),
+    ...world.lines(spool.slot(slot)).map(({ name }) => `running/${slot}/${name} in its batch`),
+  ];
+}
+
+const isPartIn = (folder: string, place: string): boolean => place.startsWith(`${folder}/`) && place.endsWith('.ndjson');
+
+/** A runner that has nothing in its hand holds no file: a part goes when all its jobs are over. */
+function compareIdle(model: Model, { spool }: World): void {
+  for (const { slot } of model.slots.filter(({ life, job }) => life === 'alive' && !job))
+    assert.deepEqual(fs.readdirSync(spool.slot(slot)), [], `what the idle runner ${slot} holds`);
+}
+
+/** The text of a line, wherever its part is. */
+function compareLines(model: Model, world: World): void {
+  const folders = new Set(
+    model.jobs.flatMap(({ batch, slot }) => (batch === undefined ? [] : [slot ? world.spool.slot(slot) : world.spool.pending])),
+  );
+  for (const folder of folders)
+    for (const { name, line, file } of world.lines(folder)) {
+      const job = model.jobs.find((one) => one.batch !== undefined && one.name === name);
+      const text = fs.readFileSync(path.join(folder, file), 'utf8').split('\n')[line - 1] as string;
+      assert.deepEqual(JSON.parse(text).params, [job?.serial], `what line ${line} of ${file} says`);
+    }
+}
+
 function compareTexts(model: Model, { spool }: World): void {
   for (const job of model.jobs) {
-    if (job.body !== 'good' || job.where === 'completed' || job.where === 'held') continue;
+    if (job.body !== 'good' || job.where === 'completed' || job.where === 'held' || job.batch !== undefined || job.members) continue;
     const place = placeIn(job);
     const text = JSON.parse(fs.readFileSync(path.join(spool.root, place), 'utf8')) as Partial<Request>;
     const { outcomes, spent, crashes, snoozes, acceptedAt } = job.bound ? { ...job, ...job.bound.after } : job;
@@ -120,14 +158,14 @@ function said(status: JobStatus): object {
 function expectedStatus(model: Model, job: ModelJob, found: JobStatus): object {
   // Of a job whose runner died while it settled, the old text counts while it is there.
   const { outcomes, runAt: due, priority } = job.bound && !job.bound.hasOld ? { ...job, ...job.bound.after } : job;
-  const text = job.body === 'good' ? { class: job.class, params: [job.serial] } : { class: undefined, params: undefined };
+  const text = job.body === 'good' && !job.members ? { class: job.class, params: [job.serial] } : { class: undefined, params: undefined };
   const first = job.where === 'completed' ? found.runAt : undefined;
   const runAt = first ?? (due === 'now' ? iso(model.now) : iso(due));
   return { id: job.id, state: stateOf(job, model.now), priority, runAt, outcomes, ...text };
 }
 
 /** The ids that the test uses; made ones come on top. */
-const idsOf = (model: Model): string[] => [...new Set(['a', 'b', 'c', ...model.jobs.flatMap(({ id }) => id ?? [])])];
+const idsOf = (model: Model): string[] => [...new Set(['a', 'b', 'c', 'a.1', 'b.2', ...model.jobs.flatMap(({ id }) => id ?? [])])];
 
 function compareStatuses(model: Model, { spool }: World, ids: string[]): void {
   for (const id of ids) {
@@ -138,13 +176,15 @@ function compareStatuses(model: Model, { spool }: World, ids: string[]): void {
     if (status && job) assert.deepEqual(said(status), expectedStatus(model, job, status), `the status of ${id}`);
     const located = model.located(id);
     const place = locate(spool, id, model.now)?.file ?? '';
-    assert.ok((located ? placesIn(located) : ['']).includes(path.relative(spool.root, place)) || place === '', `where ${id} is: ${place}`);
+    const isThere = located?.batch !== undefined || (located ? placesIn(located) : ['']).includes(path.relative(spool.root, place));
+    assert.ok(isThere || place === '', `where ${id} is: ${place}`);
     assert.equal(place === '', located === undefined, `whether ${id} is anywhere`);
   }
 }
 
-/** Two requests of one id that are not accepted yet: either may be told. */
+/** Two requests of one id that are not accepted yet: either may be told. So it is with the lines of a batch that is not accepted: what is done, is done to the whole. */
 export function isAmbiguous(model: Model, id: string): boolean {
+  if (model.in('incoming', 'rejected').some((file) => file.members && file.id !== undefined && file.id === batchOf(id))) return true;
   return !model.live(id) && model.in('incoming').filter((job) => job.id === id).length > 1;
 }
 
@@ -160,7 +200,7 @@ function countsOf(model: Model): Record<State, number> {
 }
 
 const listed = (model: Model): ModelJob[] =>
-  model.jobs.filter(({ where, name }) => where !== 'held' && name.endsWith('.json') && !name.startsWith('.'));
+  model.jobs.filter(({ where, name }) => where !== 'held' && /\.(nd)?json$/.test(name) && !name.startsWith('.'));
 
 async function compareCatalog(model: Model, { spool, catalog }: World, ids: string[]): Promise<void> {
   await catalog.refresh(0);
@@ -178,7 +218,7 @@ async function compareCatalog(model: Model, { spool, catalog }: World, ids: stri
   ];
   assert.deepEqual(
     page.jobs.map(({ id, state }) => `${id} ${state}`).sort(),
-    expected.map((job) => `${job.id ?? job.name.replace('.json', '')} ${stateOf(job, model.now)}`).sort(),
+    expected.map((job) => `${job.id ?? job.name.replace(/\.(nd)?json$/, '')} ${stateOf(job, model.now)}`).sort(),
     "the catalog's list",
   );
 }
@@ -186,7 +226,7 @@ async function compareCatalog(model: Model, { spool, catalog }: World, ids: stri
 // What is to be found in a spool of this test: files that were edited to nonsense, what dead runners left, and jobs that a person took away.
 function compareFlaws(model: Model, { spool }: World): void {
   const found = [...flaws(spool, new Liveness(spool, 30_000), { keep: KEEP, now: model.now })];
-  const expected = model.jobs.filter((job) => isSpoilt(job) || isLeft(model, job)).flatMap(placesIn);
+  const expected = [...model.jobs.filter(isSpoilt).flatMap(placesIn), ...leftBehind(model, spool)];
   const isTakenAway = (id: string | undefined) => !model.jobs.some((job) => job.id === id && job.where !== 'held');
   const unexpected = found.filter(({ kind, level, file, id }) => {
     if (kind === 'vanished') return !isTakenAway(id);
@@ -201,8 +241,10 @@ const KEEP = { keepCompletedMs: 86_400_000, keepFailedMs: 86_400_000, keepLogsMs
 const isSpoilt = ({ body, where }: ModelJob): boolean =>
   body !== 'good' && (where === 'pending' || where === 'retrying' || where === 'failed' || where === 'cancelled');
 
-const isLeft = (model: Model, { where, slot }: ModelJob): boolean =>
-  where === 'running' && model.slots.some((other) => other.slot === slot && other.life === 'dead');
+const leftBehind = (model: Model, spool: World['spool']): string[] =>
+  model.slots
+    .filter(({ life, slot }) => life === 'dead' && fs.existsSync(spool.slot(slot)))
+    .flatMap(({ slot }) => fs.readdirSync(spool.slot(slot)).map((name) => `running/${slot}/${name}`));
 
 async function compareWaits(model: Model, { spool }: World): Promise<void> {
   for (const id of idsOf(model)) {

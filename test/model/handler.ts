@@ -26,3 +26,10 @@ export class Sometimes extends Example {
     return super.handle();
   }
 }
+
+/** A class whose jobs share their runner. */
+export class Beside extends Example {
+  override handle(): Promise<unknown> {
+    return super.handle();
+  }
+}

@@ -2,24 +2,33 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Board } from '../../jobs/board.ts';
+import { CancelRequests } from '../../jobs/cancel-requests.ts';
 import { EventLog } from '../../jobs/event-log.ts';
 import { Allowlist } from '../../jobs/load-allowlist.ts';
 import type { Settlement } from '../../jobs/messages.ts';
-import { type Bench, runAttempt } from '../../jobs/run-attempt.ts';
+import { Places } from '../../jobs/places.ts';
+import { type Bench, type RanAttempt, runAttempt } from '../../jobs/run-attempt.ts';
+import { runChunk } from '../../jobs/run-chunk.ts';
+import { settleKilled } from '../../jobs/settle-killed.ts';
 import { Acceptor } from '../../service/acceptor.ts';
 import { Backlog } from '../../service/backlog.ts';
 import { Canceller } from '../../service/canceller.ts';
 import { Rescuer } from '../../service/rescuer.ts';
 import { WaitingScan } from '../../service/waiting-scan.ts';
+import { isPartName } from '../../spool/batch-name.ts';
 import { Catalog } from '../../spool/catalog.ts';
+import { BatchTexts } from '../../spool/claim-part.ts';
 import { type Disk, disk } from '../../spool/disk.ts';
+import { parseJobName } from '../../spool/filename.ts';
 import { type Holder, hostName } from '../../spool/lease.ts';
 import { Ledger } from '../../spool/ledger.ts';
 import { Liveness } from '../../spool/liveness.ts';
-import { idOf } from '../../spool/order.ts';
+import { giveBack, heldIn } from '../../spool/part.ts';
 import { platform } from '../../spool/platform.ts';
+import { completedLines } from '../../spool/query.ts';
 import { openSpool, type Spool } from '../../spool/spool.ts';
 import { type Attempting, nextAttempt } from './handler.ts';
+import { idsStanding, type Line, linesIn, partsIn } from './lines.ts';
 import { POLICY } from './model.ts';
 
 /** Thrown by a disk whose process is gone. */
@@ -33,11 +42,18 @@ export type Runner = {
   bench: Bench;
   fuse: Fuse;
   running: { name: string; attempting: Attempting; ended: Promise<Settlement> } | undefined;
+  texts: BatchTexts;
+  /** What became of the jobs of a part since it was asked last. */
+  ran: string[];
+  /** It is to give back what it has not begun. */
+  mustStop: boolean;
 };
 
 type Dispatcher = { backlog: Backlog; acceptor: Acceptor; canceller: Canceller; rescuer: Rescuer };
 
 const OWN = 'box-900';
+/** Whoever steers by the command line takes lines out of batches in it. */
+export const TOOL = 'box-800';
 
 export class World {
   readonly spool: Spool;
@@ -49,6 +65,7 @@ export class World {
   readonly #setClock: (ms: number) => void;
   #dispatcher: Dispatcher;
   #count = 0;
+  #mustLookAgain = false;
 
   /** `setClock` sets what `Date` says in this process. */
   constructor(folder: string, setClock: (ms: number) => void) {
@@ -60,6 +77,7 @@ export class World {
     this.#log = new EventLog(this.spool);
     this.catalog = new Catalog(this.spool);
     this.#hold(OWN, 'dispatcher', true);
+    this.#hold(TOOL, 'tool', true);
     this.#dispatcher = this.#makeDispatcher();
   }
 
@@ -112,7 +130,23 @@ export class World {
   async look(): Promise<void> {
     await this.#scan();
     await this.#dispatcher.acceptor.accept(() => true);
-    this.#dispatcher.canceller.run();
+    do {
+      this.#mustLookAgain = false;
+      this.#dispatcher.canceller.run();
+    } while (this.#mustLookAgain);
+  }
+
+  /** Ids, also of batches, for which parts in the slots stand. */
+  standing(): Set<string> {
+    const slots = fs.readdirSync(this.spool.running).filter((name) => fs.statSync(this.spool.slot(name)).isDirectory());
+    return new Set(slots.flatMap((slot) => idsStanding(fs.readdirSync(this.spool.slot(slot)))));
+  }
+
+  /** The lines of batches in a folder for which its parts stand. */
+  lines(folder: string): Line[] {
+    if (!fs.existsSync(folder) || partsIn(fs.readdirSync(folder)).length === 0) return [];
+    const done = new Set([...completedLines(this.spool)].map(({ id, acceptedAt }) => `${id} ${acceptedAt}`));
+    return linesIn(folder, (id, acceptedAt) => done.has(`${id} ${acceptedAt}`));
   }
 
   rescue(): void {
@@ -122,12 +156,13 @@ export class World {
     }
   }
 
-  /** The names of the best due jobs, as they are proposed. */
-  async proposals(count: number): Promise<string[]> {
+  /** The names of the due jobs and parts, best first, as they are proposed. */
+  async proposals(): Promise<string[]> {
     await this.#scan();
     const { backlog } = this.#dispatcher;
     backlog.ripen(Date.now());
-    const names = backlog.take(count);
+    const names: string[] = [];
+    for (let some = backlog.take(64); some.length > 0; some = backlog.take(64)) names.push(...some);
     // What was never claimed is proposed again.
     for (const name of names) backlog.add(name, Date.now());
     return names;
@@ -149,43 +184,94 @@ export class World {
       ledger: new Ledger(spool, slot),
       board: new Board(),
       log: this.#log,
+      cancelRequests: new CancelRequests(spool),
       outputFd: disk.openAppend(output),
       attempts: 0,
       unread: new Set(),
       current: undefined,
+      company: undefined,
+      chunk: undefined,
+      places: new Places(() => undefined),
+      keeping: 0,
+      mustEndOffspring: false,
     };
-    this.runners.set(slot, { slot, bench, fuse, running: undefined });
+    this.runners.set(slot, { slot, bench, fuse, running: undefined, texts: new BatchTexts(), ran: [], mustStop: false });
   }
 
-  /** A runner reaches for a job; `running` when its handler has begun. */
-  async claim(slot: string, name: string): Promise<Settlement['to'] | 'running'> {
+  /**
+   * A runner reaches for a job, or for the first `count` lines of a part; what becomes of it, in words: of the lines of a part one by one, and `over` after them.
+   * `running` when a handler has begun, `died` when its process did.
+   */
+  async claim(slot: string, name: string, count = 1): Promise<string> {
     const runner = this.#runner(slot);
+    runner.mustStop = false;
     const began = nextAttempt();
-    const ended = runAttempt(runner.bench, name);
-    const first = await Promise.race([began, ended]);
-    if ('to' in first) {
-      this.#noteSettled(first);
-      return first.to;
-    }
-    runner.running = { name, attempting: first, ended };
-    return 'running';
+    return this.#goOn(runner, name, began, isPartName(name) ? this.#runPart(runner, name, count) : runSingle(runner, name));
   }
 
-  /** The handler ends, and the runner settles it. */
-  async end(slot: string, how: (attempting: Attempting, bench: Bench) => void): Promise<Settlement['to'] | 'died'> {
+  #runPart({ bench, texts, ...runner }: Runner, name: string, count: number): Promise<Settlement> {
+    const { backlog } = this.#dispatcher;
+    const running = this.#runner(runner.slot);
+    const ran = runChunk(bench, name, count, texts, {
+      onTook: (own, rest) => {
+        backlog.remove(name);
+        backlog.hold(own);
+        if (rest !== undefined) backlog.add(rest, Date.now());
+      },
+      onRan: async (settlement) => {
+        await bench.ledger.commit();
+        running.ran.push(settlement.to);
+        this.#noteSettled(settlement);
+      },
+      mustStop: () => running.mustStop,
+    });
+    return ran.then((one): RanAttempt | Promise<RanAttempt> => ('ended' in one ? one.ended : one));
+  }
+
+  /** The handler ends, and the runner settles it; as `claim` says it. With `mustStop` what was to follow it in its part is given back. */
+  async end(slot: string, how: (attempting: Attempting, bench: Bench) => void, mustStop = false): Promise<string> {
     const runner = this.#runner(slot);
-    const { attempting, ended } = runner.running as NonNullable<Runner['running']>;
+    const { name, attempting, ended } = runner.running as NonNullable<Runner['running']>;
     runner.running = undefined;
+    runner.mustStop = mustStop;
+    const began = nextAttempt();
     how(attempting, runner.bench);
+    return this.#goOn(runner, name, began, ended);
+  }
+
+  async #goOn(runner: Runner, name: string, began: Promise<Attempting>, ended: Promise<Settlement>): Promise<string> {
+    runner.ran = [];
     try {
-      const settlement = await ended;
+      const first = await Promise.race([began, ended]);
       await runner.bench.ledger.commit();
-      this.#noteSettled(settlement);
-      return settlement.to;
+      if ('to' in first) {
+        this.#noteSettled(first);
+        return [...runner.ran, first.to].join(' ');
+      }
+      runner.running = { name, attempting: first, ended };
+      return [...runner.ran, 'running'].join(' ');
     } catch (error) {
       if (error instanceof Died) return 'died';
       throw error;
     }
+  }
+
+  /** The watchdog gives back what follows the job that runs in its part. */
+  giveBack(slot: string): void {
+    const { bench } = this.#runner(slot);
+    bench.board.whileRunning(bench.board.sequence, () => {
+      const { name } = bench.board.read();
+      const held = heldIn(bench.spool, slot, name, parseJobName(name)?.id as string);
+      if (!held?.part || held.line >= held.part.to) return;
+      giveBack(bench.spool, slot, held.part, held.line + 1);
+      bench.board.chunkEnd = held.line;
+    });
+  }
+
+  /** The watchdog settles the job that runs, which does not stop, and kills its process. */
+  killStuck(slot: string): boolean {
+    const { bench } = this.#runner(slot);
+    return settleKilled(bench.spool, slot, bench.board.read(), 'timed-out', this.#log);
   }
 
   /** Its process is dead: a holder with another start time is no longer there. */
@@ -194,7 +280,9 @@ export class World {
   }
 
   async close(): Promise<void> {
-    for (const { bench, running } of this.runners.values()) {
+    for (const runner of this.runners.values()) {
+      const { bench, running } = runner;
+      runner.mustStop = true;
       running?.attempting.complete(undefined);
       await running?.ended.catch(() => undefined);
       bench.ledger.close();
@@ -210,7 +298,7 @@ export class World {
   async #scan(): Promise<void> {
     const { backlog } = this.#dispatcher;
     await new WaitingScan(this.spool, 0).read(true, (name) => {
-      if (backlog.nameOf(idOf(name)) !== name) backlog.add(name, Date.now());
+      if (!backlog.knows(name)) backlog.add(name, Date.now());
     });
   }
 
@@ -220,7 +308,7 @@ export class World {
     const waits = fs.existsSync(`${this.spool.pending}/${name}`) || fs.existsSync(`${this.spool.retrying}/${name}`);
     if (to === 'early' || (to === 'missing' && waits)) return backlog.add(name, Date.now());
     backlog.remove(name);
-    if ((to === 'retrying' || to === 'pending') && next) backlog.add(next, Date.now());
+    if ((to === 'retrying' || to === 'pending' || to === 'over') && next) backlog.add(next, Date.now());
   }
 
   #makeDispatcher(): Dispatcher {
@@ -231,9 +319,21 @@ export class World {
     return {
       backlog,
       acceptor: new Acceptor(spool, allowlist, backlog, log),
-      canceller: new Canceller(spool, backlog, log),
-      rescuer: new Rescuer({ spool, own: OWN, allowlist, policy: POLICY, log, liveness }),
+      canceller: new Canceller(spool, backlog, log, { slot: () => OWN, lookAgain: () => this.#lookAgain() }),
+      rescuer: new Rescuer({
+        spool,
+        own: OWN,
+        allowlist,
+        policy: POLICY,
+        log,
+        liveness,
+        onReleased: (name) => backlog.add(name, Date.now()),
+      }),
     };
+  }
+
+  #lookAgain(): void {
+    this.#mustLookAgain = true;
   }
 
   #hold(slot: string, kind: Holder['kind'], isAlive: boolean): void {
@@ -251,10 +351,15 @@ export class World {
   }
 }
 
+const runSingle = ({ bench }: Runner, name: string): Promise<Settlement> =>
+  runAttempt(bench, name).then((ran): RanAttempt | Promise<RanAttempt> => ('ended' in ran ? ran.ended : ran));
+
 const MODULE = path.join(import.meta.dirname, 'handler.ts');
 const LISTED = {
   Example: { module: MODULE, methods: { handle: {} } },
   Sometimes: { module: MODULE, methods: { handle: {} } },
+  // To the model they are like any other: how they run must not show in the spool.
+  Beside: { module: MODULE, methods: { handle: { isolation: 'shared' as const, concurrency: 3 } } },
 };
 
 const PAUSE = new Int32Array(new SharedArrayBuffer(4));
@@ -273,8 +378,9 @@ function onOurClock(real: Disk): Disk {
       real.setTimes(file, Date.now());
     },
     append: (fd, text) => {
-      real.append(fd, text);
+      const length = real.append(fd, text);
       fs.futimesSync(fd, Date.now() / 1_000, Date.now() / 1_000);
+      return length;
     },
   };
 }

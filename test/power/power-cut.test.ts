@@ -5,14 +5,17 @@ import os from 'node:os';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { Intake } from '../../spool/accept.ts';
-import { cancelWaiting } from '../../spool/cancel.ts';
+import { type BatchName, batchFileName } from '../../spool/batch-name.ts';
+import { cancelLines, cancelWaiting } from '../../spool/cancel.ts';
 import { claim } from '../../spool/claim.ts';
+import { type BatchText, BatchTexts, claimPart, lineJob } from '../../spool/claim-part.ts';
 import type { Move } from '../../spool/decide.ts';
 import { type Disk, disk } from '../../spool/disk.ts';
 import { jobFileName } from '../../spool/filename.ts';
 import type { End, Job } from '../../spool/job.ts';
 import { acquireSlot } from '../../spool/lease.ts';
 import { Ledger, ledgerLine } from '../../spool/ledger.ts';
+import { giveBack } from '../../spool/part.ts';
 import { completedLines } from '../../spool/query.ts';
 import { rescue } from '../../spool/rescue.ts';
 import { settle } from '../../spool/settle.ts';
@@ -80,6 +83,16 @@ const scenarios: Scenario[] = [
       ]))
         promise(id, 'once');
     },
+  },
+  {
+    name: 'calls in flight at once, which share their syncs',
+    given: () => undefined,
+    work: (spool, promise) =>
+      Promise.all(
+        ['a', 'b', 'c'].map(async (id) => {
+          for (const submitted of await submit(spool, [{ ...CLASS, id }])) promise(submitted, 'once');
+        }),
+      ),
   },
   {
     name: 'accepting and claiming',
@@ -171,6 +184,41 @@ const scenarios: Scenario[] = [
     },
   },
   {
+    name: 'many lines: some of a file are claimed and complete',
+    given: dropLines,
+    work: async (spool, promise, t) => {
+      for (const line of LINES) promise(`b.${line}`, 'once');
+      const { slot, part, text } = await claimLines(t, spool);
+      const given = giveBack(spool, slot, part, 3);
+      await completeLines(spool, slot, part, text, [1, 2], { ...part, to: 2 });
+      assert.ok(given);
+      for (const line of [1, 2]) promise(`b.${line}`, 'completed');
+    },
+  },
+  {
+    name: 'many lines: one of a file that was claimed fails',
+    given: dropLines,
+    work: async (spool, promise, t) => {
+      for (const line of LINES) promise(`b.${line}`, 'once');
+      const { slot, part, text } = await claimLines(t, spool);
+      await completeLines(spool, slot, part, text, [1]);
+      const { end, move } = ENDS.failed as (typeof ENDS)[string];
+      assert.ok(settle(spool, slot, lineJob(part, text, 2).job, end, move, span, text.writtenAt));
+      promise('b.2', 'failed');
+    },
+  },
+  {
+    name: 'many lines: one of a file that waits is cancelled',
+    given: dropLines,
+    work: async (spool, promise, t) => {
+      for (const line of LINES) promise(`b.${line}`, 'once');
+      const { slot } = await claimAll(t, spool, []);
+      const [name] = accept(spool);
+      assert.ok(cancelLines(spool, slot, name as string, { from: 2, to: 2 }));
+      promise('b.2', 'cancelled');
+    },
+  },
+  {
     name: 'retrying a failed job',
     given: (spool) => putFailed(spool, 'a', NOW),
     work: (spool, promise) => {
@@ -212,13 +260,21 @@ for (const scenario of scenarios.filter(({ name }) => !LIKE_ANOTHER.test(name)))
 const WITHOUT: { what: string; changed: Partial<Disk>; scenario: RegExp }[] = [
   { what: 'of new folders', changed: { makeFolder: (folder) => disk.makeFolder(folder, false) }, scenario: /first request/ },
   { what: 'of requests', changed: { syncFiles: async () => undefined }, scenario: /first request/ },
-  { what: 'of incoming/', changed: { syncFolder: () => undefined }, scenario: /batch/ },
+  { what: 'of incoming/', changed: { syncFolderLater: async () => undefined }, scenario: /batch/ },
+  { what: 'of requests in flight', changed: { syncFiles: async () => undefined }, scenario: /in flight/ },
+  { what: 'of incoming/ for all in flight', changed: { syncFolderLater: onlyOnce() }, scenario: /in flight/ },
   { what: 'of the ledger', changed: { sync: async () => undefined }, scenario: /new day/ },
   { what: "of the ledger's names", changed: { syncFolder: () => undefined }, scenario: /new day/ },
   { what: 'of a failed job', changed: { create: (file, text) => disk.create(file, text, false) }, scenario: /and failed$/ },
   { what: "of a slot's names", changed: { syncFolder: (folder) => isSlot(folder) || disk.syncFolder(folder) }, scenario: /and failed$/ },
   { what: 'of cancelled/', changed: { syncFolder: () => undefined }, scenario: /cancelling/ },
 ];
+
+// The folder is synced for the first, and never for those that asked meanwhile.
+function onlyOnce(): Disk['syncFolderLater'] {
+  let count = 0;
+  return async (folder) => (++count === 1 ? disk.syncFolderLater(folder) : undefined);
+}
 
 const isSlot = (folder: string): boolean => path.basename(path.dirname(folder)) === 'running';
 
@@ -317,6 +373,7 @@ function accept(spool: Spool): string[] {
   const intake = new Intake(spool, { refusal: () => undefined, isLive: () => false });
   return intake.names().flatMap((name) => {
     const accepted = intake.accept(name, NOW, 0);
+    if (accepted.kind === 'accepted-batch') return [accepted.name];
     return accepted.kind === 'accepted' ? [accepted.job.name] : [];
   });
 }
@@ -332,6 +389,37 @@ async function claimAll(t: TestContext, spool: Spool, names: string[]): Promise<
     return claimed.kind === 'claimed' ? claimed.job : assert.fail(claimed.kind);
   });
   return { slot, jobs };
+}
+
+const LINES = [1, 2, 3, 4];
+
+// A file that is no job's own: a batch of four.
+function dropLines(spool: Spool): void {
+  fs.writeFileSync(path.join(spool.incoming, 'p5-now-b.ndjson'), LINES.map(() => `${JSON.stringify(CLASS)}\n`).join(''));
+}
+
+async function claimLines(t: TestContext, spool: Spool): Promise<{ slot: string; part: BatchName; text: BatchText }> {
+  const { slot } = await claimAll(t, spool, []);
+  const [name = ''] = accept(spool);
+  const claimed = claimPart(spool, slot, name, LATER, new BatchTexts());
+  return claimed.kind === 'claimed' ? { slot, part: claimed.part, text: claimed.text } : assert.fail(claimed.kind);
+}
+
+/** `over`: the part whose jobs are all among them. */
+async function completeLines(
+  spool: Spool,
+  slot: string,
+  part: BatchName,
+  text: BatchText,
+  lines: number[],
+  over?: BatchName,
+): Promise<void> {
+  const ledger = new Ledger(spool, slot);
+  for (const line of lines)
+    ledger.append(ledgerLine(lineJob(part, text, line).job, span, new Date(text.writtenAt).toISOString(), undefined));
+  if (over) ledger.clear(batchFileName(over));
+  await ledger.commit();
+  ledger.close();
 }
 
 async function complete(spool: Spool, slot: string, jobs: Job[]): Promise<void> {

@@ -57,7 +57,7 @@ test('what was acknowledged is there after a power cut', async (t) => {
 test('without the sync of incoming/, an acknowledged request is lost', async (t) => {
   const lack = lacking();
   if (lack) return t.skip(lack);
-  assert.equal((await leftAfterCut(t, { syncFolder: () => undefined })).a, undefined);
+  assert.equal((await leftAfterCut(t, { syncFolderLater: async () => undefined })).a, undefined);
 });
 
 test('without the sync of its file, an acknowledged request is an empty file', async (t) => {

@@ -1,6 +1,9 @@
 /** What the service does when it comes up after a power cut, in its order and with its own functions, but in one process; then it runs everything. */
 import { Intake } from '../../spool/accept.ts';
+import { parseBatchName } from '../../spool/batch-name.ts';
+import { lineIn } from '../../spool/batch-place.ts';
 import { claim } from '../../spool/claim.ts';
+import { BatchTexts, claimPart, lineJob } from '../../spool/claim-part.ts';
 import { disk } from '../../spool/disk.ts';
 import { parseJobName } from '../../spool/filename.ts';
 import { type Flaw, flaws } from '../../spool/fsck.ts';
@@ -59,7 +62,9 @@ const RUNNER = 'rebooted-2';
 
 function acceptAll(spool: Spool): void {
   const live = new Set([...names(spool, 'pending'), ...names(spool, 'retrying')].map((name) => parseJobName(name)?.id));
-  const intake = new Intake(spool, { refusal: () => undefined, isLive: (id) => live.has(id) });
+  const parts = () => spool.disk.names(spool.pending).flatMap((name) => parseBatchName(name) ?? []);
+  const isInPart = (id: string) => parts().some((part) => part.id === id || lineIn(part, id) !== undefined);
+  const intake = new Intake(spool, { refusal: () => undefined, isLive: (id) => live.has(id) || isInPart(id) });
   for (const clock of [0, 10_000]) {
     for (const name of intake.names()) {
       const accepted = intake.accept(name, Date.now(), clock);
@@ -77,8 +82,19 @@ async function runAll(spool: Spool): Promise<void> {
     const span = { startedAt: Date.now(), finishedAt: Date.now(), runner: RUNNER };
     ledger.append(ledgerLine(claimed.job, span, new Date(claimed.writtenAt).toISOString(), undefined), name);
   }
+  for (const name of spool.disk.names(spool.pending)) if (parseBatchName(name)) runPart(spool, ledger, name);
   await ledger.commit();
   ledger.close();
+}
+
+function runPart(spool: Spool, ledger: Ledger, name: string): void {
+  const claimed = claimPart(spool, RUNNER, name, LATER, new BatchTexts());
+  if (claimed.kind !== 'claimed') throw new Error(`claim ${name}: ${claimed.kind}`);
+  const { part, text } = claimed;
+  const span = { startedAt: Date.now(), finishedAt: Date.now(), runner: RUNNER };
+  for (let line = part.from; line <= part.to; line++)
+    ledger.append(ledgerLine(lineJob(part, text, line).job, span, new Date(text.writtenAt).toISOString(), undefined));
+  ledger.clear(name);
 }
 
 const names = (spool: Spool, folder: 'pending' | 'retrying' | 'failed' | 'cancelled'): string[] =>

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
+import { batchFileName } from '../../spool/batch-name.ts';
 import { jobFileName } from '../../spool/filename.ts';
 import { completedLines, jobStatus } from '../../spool/query.ts';
 import { reconcile } from '../../spool/reconcile.ts';
@@ -69,6 +70,61 @@ test('a failed job that was moved to incoming/ for another run, and what differs
   putWaiting(spool, 'incoming', 'p5-now-c.json', then);
   putLine(spool, 'c', Date.now() + 1_000, { ...NOOP, params: [1], acceptedAt: iso(then) });
   assert.deepEqual(reconcile(spool), []);
+});
+
+const BODY = `${JSON.stringify(NOOP)}\n`.repeat(6);
+
+function putPart(spool: Spool, folder: string, from: number, to: number, writtenAt: number): string {
+  const name = batchFileName({ priority: 5, runAt: writtenAt, id: 'b', from, to });
+  fs.mkdirSync(path.join(spool.root, folder), { recursive: true });
+  fs.writeFileSync(path.join(spool.root, folder, name), BODY);
+  spool.disk.setTimes(path.join(spool.root, folder, name), writtenAt);
+  return name;
+}
+
+const rangesIn = (folder: string): string[] =>
+  fs
+    .readdirSync(folder)
+    .filter((name) => name.endsWith('.ndjson'))
+    .map((name) => /@(.*)\.ndjson$/.exec(name)?.[1] as string)
+    .sort();
+
+test('of parts of one batch that name the same jobs the smaller counts, and a job that is over, or has a file of its own, is in none', (t) => {
+  const spool = tempSpool(t);
+  const then = Date.now() - 5_000;
+  putPart(spool, 'pending', 1, 6, then);
+  putPart(spool, 'pending', 5, 6, then);
+  putPart(spool, 'running/host-1', 1, 3, then);
+  putLine(spool, 'b.2', Date.now(), { ...NOOP, acceptedAt: iso(then) });
+  putFailed(spool, 'b.3', then, 'it broke', { ...NOOP, acceptedAt: iso(then) });
+  assert.equal(reconcile(spool).length, 2);
+  assert.deepEqual(rangesIn(spool.pending), ['4-4', '5-6']);
+  assert.deepEqual(rangesIn(spool.slot('host-1')), ['1-1']);
+  assert.deepEqual(reconcile(spool), []);
+});
+
+test('a batch that a cut brought back to incoming/ keeps there what has not run', (t) => {
+  const spool = tempSpool(t);
+  const then = Date.now() - 5_000;
+  fs.writeFileSync(path.join(spool.incoming, 'p5-now-b.ndjson'), BODY);
+  spool.disk.setTimes(path.join(spool.incoming, 'p5-now-b.ndjson'), then);
+  for (const line of [1, 2, 5]) putLine(spool, `b.${line}`, Date.now() + 1_000, { ...NOOP, acceptedAt: iso(then) });
+  putPart(spool, 'pending', 6, 6, then);
+  reconcile(spool);
+  assert.deepEqual(rangesIn(spool.incoming), ['3-4']);
+  assert.deepEqual(rangesIn(spool.pending), ['6-6']);
+});
+
+test('what a living runner has in hand is left alone, and another batch of the same id too', (t) => {
+  const spool = tempSpool(t);
+  const then = Date.now() - 5_000;
+  putPart(spool, 'running/host-1', 1, 4, then);
+  putPart(spool, 'pending', 3, 6, then);
+  putPart(spool, 'pending', 1, 2, then - 60_000);
+  putLine(spool, 'b.1', Date.now(), { ...NOOP, acceptedAt: iso(then - 1) });
+  reconcile(spool, (slot) => slot === 'host-1');
+  assert.deepEqual(rangesIn(spool.slot('host-1')), ['1-4']);
+  assert.deepEqual(rangesIn(spool.pending), ['1-2', '5-6']);
 });
 
 test('a service that begins after a cut runs no job whose end is recorded, and says what it removed', async (t) => {

@@ -11,8 +11,8 @@ export type Happening =
   | { kind: 'names'; call: string; removed: Entry[]; added: (Entry & { node: number })[] }
   /** A file's whole content after a write. */
   | { kind: 'content'; node: number; bytes: Buffer; mtimeMs: number }
-  | { kind: 'sync-file'; node: number }
-  | { kind: 'sync-folder'; node: number }
+  /** One that is done. `since`: how many happenings there were when it began; what came after that is not certain by it. */
+  | { kind: 'sync-file' | 'sync-folder'; node: number; since: number }
   /** Something that the work promised from here on. */
   | { kind: 'promise'; what: string };
 
@@ -65,10 +65,10 @@ class Recorder implements Recording {
         this.#readFolder(file, child);
       } else {
         this.happenings.push({ kind: 'content', node: child, bytes: fs.readFileSync(file), mtimeMs: stat.mtimeMs });
-        this.happenings.push({ kind: 'sync-file', node: child });
+        this.happenings.push({ kind: 'sync-file', node: child, since: this.happenings.length });
       }
     }
-    this.happenings.push({ kind: 'sync-folder', node });
+    this.happenings.push({ kind: 'sync-folder', node, since: this.happenings.length });
   }
 
   /** Stands in for the calls of node:fs that change something; returns what takes it back. */
@@ -76,18 +76,12 @@ class Recorder implements Recording {
     const calls = fs as unknown as Record<string, Call>;
     const mine = this.#calls({ ...calls });
     const real = Object.fromEntries(Object.keys(mine).map((name) => [name, calls[name] as Call]));
-    const promises = fs.promises as unknown as Record<string, Call>;
-    const realOpen = promises.open as Call;
     Object.assign(calls, mine);
-    promises.open = async (...args: never[]) => this.#withSync((await realOpen(...args)) as fs.promises.FileHandle);
-    return () => {
-      Object.assign(calls, real);
-      promises.open = realOpen;
-    };
+    return () => void Object.assign(calls, real);
   }
 
   #calls(real: Record<string, Call>): Record<string, (...args: never[]) => unknown> {
-    const { openSync, mkdirSync, renameSync, linkSync, unlinkSync, rmdirSync, fdatasync } = real as unknown as typeof fs;
+    const { openSync, mkdirSync, renameSync, linkSync, unlinkSync, rmdirSync } = real as unknown as typeof fs;
     const contentAfter =
       (call: Call) =>
       (fd: number, ...rest: never[]) => {
@@ -98,6 +92,13 @@ class Recorder implements Recording {
     const syncAfter = (call: Call) => (fd: number) => {
       call(fd as never);
       this.#noteSync(fd);
+    };
+    const syncLater = (call: typeof fs.fsync) => (fd: number, done: (error: Error | null) => void) => {
+      const since = this.happenings.length;
+      call(fd, (error) => {
+        if (!error) this.#noteSync(fd, since);
+        done(error);
+      });
     };
     return {
       openSync: (file: string, ...rest: [fs.OpenMode, fs.Mode?]) => {
@@ -134,21 +135,9 @@ class Recorder implements Recording {
       ftruncateSync: contentAfter(real.ftruncateSync as Call) as never,
       fsyncSync: syncAfter(real.fsyncSync as Call) as never,
       fdatasyncSync: syncAfter(real.fdatasyncSync as Call) as never,
-      fdatasync: (fd: number, done: (error: Error | null) => void) =>
-        fdatasync(fd, (error) => {
-          if (!error) this.#noteSync(fd);
-          done(error);
-        }),
+      fsync: syncLater(real.fsync as never),
+      fdatasync: syncLater(real.fdatasync as never),
     };
-  }
-
-  #withSync(handle: fs.promises.FileHandle): fs.promises.FileHandle {
-    const sync = handle.sync.bind(handle);
-    handle.sync = async () => {
-      await sync();
-      this.#noteSync(handle.fd);
-    };
-    return handle;
   }
 
   #noteContent(fd: number): void {
@@ -157,9 +146,9 @@ class Recorder implements Recording {
     if (node !== undefined) this.happenings.push({ kind: 'content', node, bytes: fs.readFileSync(`/proc/self/fd/${fd}`), mtimeMs });
   }
 
-  #noteSync(fd: number): void {
+  #noteSync(fd: number, since = this.happenings.length): void {
     const node = this.#nodes.get(fs.fstatSync(fd).ino);
-    if (node !== undefined) this.happenings.push({ kind: this.folders.has(node) ? 'sync-folder' : 'sync-file', node });
+    if (node !== undefined) this.happenings.push({ kind: this.folders.has(node) ? 'sync-folder' : 'sync-file', node, since });
   }
 
   #add(call: string, file: string, node: number): void {

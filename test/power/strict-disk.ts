@@ -14,6 +14,8 @@ export type World = Map<string, { bytes: Buffer | undefined; mtimeMs: number }>;
 
 type NameChange = Happening & { kind: 'names' };
 type Content = { bytes: Buffer; mtimeMs: number };
+/** A file's content after a write, which was happening number `index`. */
+type Version = Content & { index: number; unsynced: boolean };
 
 /** How unsynced content came out. */
 const FATES = ['kept', 'lost', 'torn', 'zeros'] as const;
@@ -89,10 +91,10 @@ const keyOf = ({ folder, name }: Entry): string => `${folder}/${name}`;
 
 function certainChanges(past: Happening[], changes: (NameChange & { index: number })[]): Set<number> {
   const certain = new Set<number>();
-  for (const [at, happening] of past.entries()) {
+  for (const happening of past) {
     if (happening.kind !== 'sync-folder') continue;
     for (const [number, { index, removed, added }] of changes.entries()) {
-      if (index < at && [...removed, ...added].some(({ folder }) => folder === happening.node)) certain.add(number);
+      if (index < happening.since && [...removed, ...added].some(({ folder }) => folder === happening.node)) certain.add(number);
     }
   }
   return certain;
@@ -135,22 +137,24 @@ function namesOf(changes: NameChange[]): Map<string, number> {
   return names;
 }
 
-function contents(past: Happening[]): Map<number, (Content & { unsynced: boolean })[]> {
-  const files = new Map<number, (Content & { unsynced: boolean })[]>();
-  for (const happening of past) {
+function contents(past: Happening[]): Map<number, Version[]> {
+  const files = new Map<number, Version[]>();
+  for (const [index, happening] of past.entries()) {
     if (happening.kind === 'content') {
       const earlier = files.get(happening.node) ?? [];
-      files.set(happening.node, [...earlier, { bytes: happening.bytes, mtimeMs: happening.mtimeMs, unsynced: true }]);
+      files.set(happening.node, [...earlier, { index, bytes: happening.bytes, mtimeMs: happening.mtimeMs, unsynced: true }]);
     }
     if (happening.kind === 'sync-file') {
-      const latest = files.get(happening.node)?.at(-1);
-      if (latest) files.set(happening.node, [{ ...latest, unsynced: false }]);
+      const versions = files.get(happening.node) ?? [];
+      const synced = versions.findLast((version) => version.index < happening.since);
+      const later = versions.filter((version) => version.index >= happening.since);
+      if (synced) files.set(happening.node, [{ ...synced, unsynced: false }, ...later]);
     }
   }
   return files;
 }
 
-function contentOf(versions: (Content & { unsynced: boolean })[], fate: Fate): Content {
+function contentOf(versions: Version[], fate: Fate): Content {
   const latest = versions.at(-1) ?? { bytes: Buffer.alloc(0), mtimeMs: 0 };
   const synced = versions.find(({ unsynced }) => !unsynced)?.bytes ?? Buffer.alloc(0);
   if (fate === 'kept') return latest;

@@ -2,8 +2,10 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { cancelClaimed, cancelWaiting } from '../../spool/cancel.ts';
+import { type BatchName, batchFileName, memberName } from '../../spool/batch-name.ts';
+import { cancelClaimed, cancelLines, cancelWaiting } from '../../spool/cancel.ts';
 import { claim } from '../../spool/claim.ts';
+import { BatchTexts, claimPart } from '../../spool/claim-part.ts';
 import { clearLogs } from '../../spool/clear-logs.ts';
 import { SpoolError } from '../../spool/errors.ts';
 import { jobFileName } from '../../spool/filename.ts';
@@ -12,6 +14,7 @@ import { dayOf } from '../../spool/layout.ts';
 import { slots } from '../../spool/lease.ts';
 import { Ledger, type LedgerLine, ledgerLine } from '../../spool/ledger.ts';
 import { pause, requestDrain, resume } from '../../spool/marker.ts';
+import { giveBack } from '../../spool/part.ts';
 import { prune } from '../../spool/prune.ts';
 import { locate } from '../../spool/query.ts';
 import { rescue, settleTaken } from '../../spool/rescue.ts';
@@ -561,7 +564,229 @@ const others: Act[] = [
   },
 ];
 
+/** Five jobs, the lines of the batch `b`. */
+const LINES = [1, 2, 3, 4, 5];
+const BATCH: BatchName = { id: 'b', priority: 5, runAt: DUE, from: 1, to: 5 };
+const partName = (from: number, to: number): string => batchFileName({ ...BATCH, from, to });
+const batchText = (over: object = {}): string => LINES.map((line) => `${bodyOf(line === 3 ? over : {})}\n`).join('');
+const lineJob = (line: number): Job => ({
+  ...BATCH,
+  id: `b.${line}`,
+  name: memberName(BATCH, line),
+  request: { class: 'Example', method: 'handle', params: ['x'] },
+});
+
+/** Puts a part of the batch somewhere; from then on its jobs are acknowledged. */
+function putPart(
+  { spool, acknowledged }: World,
+  folder: 'incoming' | 'pending' | `running/${string}`,
+  name: string,
+  text = batchText(),
+): string {
+  const file = path.join(spool.root, folder, name);
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(file, text);
+  for (const line of LINES) acknowledged.add(`b.${line}`);
+  return file;
+}
+
+function recordLines(world: World, lines: number[], part: string): void {
+  const acceptedAt = new Date(fs.statSync(world.spool.claimed(SLOT, part)).mtimeMs).toISOString();
+  const file = world.spool.ledger(dayOf(Date.now()), SLOT);
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  for (const line of lines)
+    fs.appendFileSync(file, `${JSON.stringify(ledgerLine(lineJob(line), { ...SPAN, finishedAt: Date.now() }, acceptedAt, 'done'))}\n`);
+}
+
+const linkPart = ({ spool }: World, from: string, to: string): void => fs.linkSync(spool.claimed(SLOT, from), spool.claimed(SLOT, to));
+
+const holderOf = (world: World, slot: string, kind: string): void =>
+  fs.writeFileSync(
+    world.spool.holder(slot),
+    JSON.stringify({ kind, host: 'host', pid: 1, processStart: '1', bootId: 'b', pidNamespace: 'n', since: 's' }),
+  );
+
+const acceptedBatches: Act[] = [
+  accepting('a batch', (world) => putPart(world, 'incoming', 'p5-now-b.ndjson'), 'pending'),
+  accepting(
+    'a part of a batch that was held back',
+    (world) => {
+      putPart(world, 'incoming', partName(1, 2));
+      return putPart(world, 'pending', partName(3, 5));
+    },
+    'pending',
+  ),
+  accepting(
+    'a batch with a bad line',
+    (world) => putPart(world, 'incoming', 'p5-now-b.ndjson', batchText({ class: 'Forbidden' })),
+    'rejected',
+  ),
+];
+
+const claimedParts: Act[] = [
+  {
+    ...plain,
+    name: 'claim a part of a batch',
+    prepare: (world) => {
+      putPart(world, 'pending', partName(1, 5));
+      fs.mkdirSync(world.spool.slot(SLOT));
+      fs.writeFileSync(world.spool.holder(SLOT), '{}');
+    },
+    act: ({ spool }) => claimPart(spool, SLOT, partName(1, 5), NOW, new BatchTexts()).kind,
+    untrue: ({ spool }, value) => {
+      const isOurs = fs.existsSync(spool.claimed(SLOT, partName(1, 5)));
+      return (
+        isOurs !== (value === 'claimed' || value === 'spoilt' || value === 'unread') &&
+        `claim says ${value}, and the part is ${isOurs ? '' : 'not '}in the slot`
+      );
+    },
+    isRepeated: false,
+  },
+];
+
+const settledLines: Act[] = SETTLEMENTS.flatMap(({ name, end, move }) =>
+  BOTH.map((durability) => ({
+    name: `settle a job of a batch as ${name}, durability ${durability}`,
+    durability,
+    prepare: (world) => {
+      putPart(world, `running/${SLOT}`, partName(1, 5));
+      recordLines(world, [1, 2], partName(1, 5));
+    },
+    act: ({ spool }) =>
+      finishMoves(spool, SLOT, 'b.3').find(({ folder }) => folder === move.to) ??
+      settle(spool, SLOT, lineJob(3), end, move, SPAN, NOW - 9_000),
+    untrue: (world, value) => {
+      if (value === undefined) return names(world, move.to).length === 0 && 'the outcome was discarded, though nobody rescued the slot';
+      const to = (value as { name: string }).name;
+      return !has(world, move.to, to) && `it says ${move.to}/${to}, and that is not there`;
+    },
+    isRepeated: true,
+  })),
+);
+
+const dividedParts: Act[] = [
+  ...[1, 3].map((from) => ({
+    ...plain,
+    name: `give back a part of a batch from line ${from} on`,
+    prepare: (world: World) => void putPart(world, `running/${SLOT}`, partName(1, 5)),
+    act: ({ spool }: World) => giveBack(spool, SLOT, BATCH, from),
+    untrue: (world: World, value: unknown) => {
+      const given = value as ReturnType<typeof giveBack>;
+      return given !== undefined && !has(world, 'pending', given.rest) && `it says pending/${given.rest}, and that is not there`;
+    },
+  })),
+  ...BOTH.map((durability) => ({
+    ...plain,
+    durability,
+    name: `cancel two jobs of a batch that waits, durability ${durability}`,
+    prepare: (world: World) => {
+      putPart(world, 'pending', partName(1, 5));
+      holderOf(world, OWN, 'dispatcher');
+    },
+    act: ({ spool }: World) => cancelLines(spool, OWN, partName(1, 5), { from: 2, to: 3 }),
+    untrue: (world: World, value: unknown) => value !== undefined && names(world, 'cancelled').length !== 2 && 'they are not cancelled',
+  })),
+  ...BOTH.map((durability) => ({
+    ...plain,
+    durability,
+    name: `record the jobs of a batch, durability ${durability}`,
+    isRepeated: false,
+    prepare: (world: World) => {
+      putPart(world, `running/${SLOT}`, partName(1, 5));
+      world.recording = { ledger: new Ledger(world.spool, SLOT), lines: [], gaveUp: false };
+    },
+    act: async ({ spool, recording }: World) => {
+      const { ledger } = recording as NonNullable<World['recording']>;
+      const acceptedAt = new Date(spool.disk.facts(spool.claimed(SLOT, partName(1, 5)))?.mtimeMs ?? 0).toISOString();
+      for (const line of LINES) ledger.append(ledgerLine(lineJob(line), { ...SPAN, finishedAt: Date.now() }, acceptedAt, 'done'));
+      ledger.clear(partName(1, 5));
+      await ledger.commit();
+    },
+    untrue: ({ spool }: World) => fs.readdirSync(spool.slot(SLOT)).length > 0 && 'the part is left in the slot',
+  })),
+];
+
+const PARTS_LEFT: { name: string; put(world: World): void; holder?: string; end?: End }[] = [
+  { name: 'a part of a batch', put: (world) => void putPart(world, `running/${SLOT}`, partName(1, 5)) },
+  { name: 'a part that it gave back', put: (world) => void putPart(world, `running/${SLOT}`, partName(1, 5)), end: { kind: 'released' } },
+  {
+    name: 'a part with recorded jobs',
+    put: (world) => {
+      putPart(world, `running/${SLOT}`, partName(1, 5));
+      recordLines(world, [1, 2], partName(1, 5));
+    },
+  },
+  {
+    name: 'a part whose jobs are all recorded',
+    put: (world) => {
+      putPart(world, `running/${SLOT}`, partName(1, 5));
+      recordLines(world, LINES, partName(1, 5));
+    },
+  },
+  {
+    name: 'a part that it was dividing',
+    put: (world) => {
+      putPart(world, `running/${SLOT}`, partName(1, 5));
+      linkPart(world, partName(1, 5), `.pending=${partName(3, 5)}`);
+    },
+  },
+  {
+    name: 'a job of a batch bound for retrying/, its part whole',
+    put: (world) => {
+      putPart(world, `running/${SLOT}`, partName(1, 5));
+      recordLines(world, [1, 2], partName(1, 5));
+      put(world, `running/${SLOT}`, `.retrying=${memberName({ ...BATCH, runAt: NOW + 5_000 }, 3)}`, 'b.3', failed);
+    },
+  },
+  {
+    name: 'a job of a batch bound for failed/, its part half cut',
+    put: (world) => {
+      putPart(world, `running/${SLOT}`, partName(1, 5));
+      recordLines(world, [1, 2], partName(1, 5));
+      put(world, `running/${SLOT}`, `.failed=${memberName(BATCH, 3)}`, 'b.3', failed);
+      linkPart(world, partName(1, 5), partName(1, 2));
+    },
+  },
+  {
+    name: 'a job of a batch that got a file of its own',
+    put: (world) => {
+      putPart(world, `running/${SLOT}`, partName(1, 5));
+      put(world, `running/${SLOT}`, memberName(BATCH, 1), 'b.1');
+    },
+  },
+  { name: 'a part with a spoilt line', put: (world) => void putPart(world, `running/${SLOT}`, partName(3, 5), batchText({ spent: 1 })) },
+];
+
+const rescuedParts: Act[] = PARTS_LEFT.flatMap(({ name, put: putLeftovers, end }) =>
+  ['runner', 'dispatcher'].map((kind) => ({
+    ...plain,
+    durability: 'full',
+    name: `rescue a ${kind} that left ${name}`,
+    prepare: (world) => {
+      fs.mkdirSync(world.spool.lock(SLOT));
+      holderOf(world, SLOT, kind);
+      putLeftovers(world);
+      const kept = fs.readdirSync(world.spool.slot(SLOT)).some((file) => file.includes('@1-'));
+      if (!kept) for (const id of ['b.1', 'b.2']) world.acknowledged.delete(id);
+    },
+    act: ({ spool }) => {
+      const options = rescueOptions(end ? { endOf: () => end } : {});
+      if (spool.disk.exists(spool.slot(OWN))) settleTaken(spool, OWN, OWN, options);
+      for (const dead of slots(spool).filter((slot) => slot !== OWN)) rescue(spool, dead, OWN, options);
+    },
+    untrue: ({ spool }) => {
+      const left = fs.readdirSync(spool.running);
+      return left.length > 0 && `the rescue is done, and ${left.join(', ')} is left`;
+    },
+  })),
+);
+
 export const ACTS: readonly Act[] = [
+  ...acceptedBatches,
+  ...claimedParts,
+  ...settledLines,
+  ...dividedParts,
+  ...rescuedParts,
   ...submits,
   ...accepts,
   ...claims,

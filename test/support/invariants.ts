@@ -3,7 +3,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Attempt } from '../../spool/attempt.ts';
-import { parseJobName, parseRequestName } from '../../spool/filename.ts';
+import { type BatchName, memberId, parseBatchName, parseBatchRequestName } from '../../spool/batch-name.ts';
+import { type Lines, linesByPart } from '../../spool/batch-place.ts';
+import { jobNameIn, parseJobName, parseRequestName } from '../../spool/filename.ts';
 import { REASON_ENDING } from '../../spool/layout.ts';
 import { parseRequest } from '../../spool/request.ts';
 import type { Spool } from '../../spool/spool.ts';
@@ -62,6 +64,9 @@ const JOB_FOLDERS = [...WAITING, 'failed', 'cancelled', 'rejected'] as const;
 
 function findings(spool: Spool): Finding[] {
   return [
+    ...WAITING.flatMap((folder) => batchesIn(spool, folder, 'live')),
+    ...batchesIn(spool, 'rejected', 'final'),
+    ...partsInSlots(spool),
     ...WAITING.flatMap((folder) => inFolder(spool, folder, 'live')),
     ...(['failed', 'cancelled'] as const).flatMap((folder) => inFolder(spool, folder, 'final')),
     ...inSlots(spool),
@@ -96,13 +101,48 @@ function inSlots(spool: Spool): Finding[] {
   );
 }
 
+// Outside of slots a line must be in one part alone: no rule says which of two it belongs to.
+function batchesIn(spool: Spool, folder: 'incoming' | 'pending' | 'retrying' | 'rejected', kind: Finding['kind']): Finding[] {
+  return fs.readdirSync(spool[folder]).flatMap((name) => {
+    const parsed = parseBatchRequestName(name);
+    if (parsed.kind === 'ignored') return [];
+    const file = path.join(spool[folder], name);
+    const lines = (textOf(file) ?? '').trimEnd().split('\n');
+    const id = parsed.kind === 'request' ? (parsed.id ?? name) : name;
+    const { from, to } = (parsed.kind === 'request' && parsed.lines) || { from: 1, to: lines.length };
+    return linesOf(id, [{ from, to }], lines).map((line) => ({ ...line, where: `${folder}/${name}`, kind }));
+  });
+}
+
+function partsInSlots(spool: Spool): Finding[] {
+  const slots = fs.readdirSync(spool.running).filter((slot) => !slot.endsWith('.lock'));
+  return slots.flatMap((slot) =>
+    [...linesByPart(spool.disk.names(spool.slot(slot)))].flatMap(([name, ranges]) => {
+      const { id } = parseBatchName(jobNameIn(name)) as BatchName;
+      const lines = (textOf(spool.claimed(slot, name)) ?? '').split('\n');
+      const kind = jobNameIn(name) === name ? ('live' as const) : ('bound' as const);
+      return linesOf(id, ranges, lines).map((line) => ({ ...line, where: `running/${slot}/${name}`, kind, slot }));
+    }),
+  );
+}
+
+function linesOf(batch: string, ranges: readonly Lines[], texts: readonly string[]): Pick<Finding, 'id' | 'body' | 'flaw'>[] {
+  return ranges.flatMap(({ from, to }) =>
+    Array.from({ length: to - from + 1 }, (_, index) => {
+      const request = parseRequest(texts[from + index - 1] ?? '');
+      const id = memberId(batch, from + index);
+      return request.ok ? { id, body: { params: request.request.params, attempts: [] } } : { id };
+    }),
+  );
+}
+
 const BOUND = /^\.\w+=(.+\.json)$/;
 
 // A duplicate that was refused is no outcome of the job whose id it bears.
 function inRejected(spool: Spool): Finding[] {
   return fs
     .readdirSync(spool.rejected)
-    .filter((name) => !name.endsWith(REASON_ENDING))
+    .filter((name) => !name.endsWith(REASON_ENDING) && !name.endsWith('.ndjson'))
     .flatMap((name) => {
       const where = `rejected/${name}`;
       // The second of a name gets a number; the reason says the id where there is one.

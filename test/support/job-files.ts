@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Attempt } from '../../spool/attempt.ts';
+import { batchFileName } from '../../spool/batch-name.ts';
 import { jobFileName } from '../../spool/filename.ts';
 import { dayOf } from '../../spool/layout.ts';
 import type { LedgerLine } from '../../spool/ledger.ts';
@@ -71,3 +72,22 @@ export function attemptAt(finishedAt: number, outcome: Attempt['outcome'], messa
   const error = message === undefined ? {} : { error: { name: 'Error', message } };
   return { number, outcome, startedAt: iso(finishedAt - 100), finishedAt: iso(finishedAt), runner: 'host-1', ...error };
 }
+
+/** Lines of a batch that wait in `pending/`, or lie in the slot of a runner (`running/<slot>`); its text, by default, has a request for each up to `to`. */
+export type BatchOf = { id: string; from?: number; to: number; priority?: number; runAt?: number; lines?: string[]; bound?: string };
+
+/** Writes the file of a batch, or of a part of one, and returns its path. */
+export function putBatch(spool: Spool, folder: 'pending' | `running/${string}`, batch: BatchOf): string {
+  const { id, from = 1, to, priority = 5, runAt = START, bound = '' } = batch;
+  const lines = batch.lines ?? Array.from({ length: to }, (_, at) => requestLine(at + 1));
+  const file = path.join(spool.root, folder, `${bound}${batchFileName({ id, from, to, priority, runAt })}`);
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(file, `${lines.join('\n')}\n`);
+  fs.utimesSync(file, ACCEPTED_AT / 1_000, ACCEPTED_AT / 1_000);
+  return file;
+}
+
+/** When the batches of `putBatch` were accepted. */
+export const ACCEPTED_AT = Date.UTC(2026, 0, 5, 12);
+
+export const requestLine = (line: number): string => JSON.stringify({ class: 'Example', method: 'handle', params: [line] });

@@ -2,12 +2,15 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Intake } from '../../spool/accept.ts';
+import { batchFileName, parseBatchName } from '../../spool/batch-name.ts';
 import { cancelClaimed, cancelWaiting } from '../../spool/cancel.ts';
 import { claim } from '../../spool/claim.ts';
+import { BatchTexts, claimPart, lineJob } from '../../spool/claim-part.ts';
 import { REASON_ENDING } from '../../spool/layout.ts';
 import { slots } from '../../spool/lease.ts';
 import { Ledger, ledgerLine } from '../../spool/ledger.ts';
 import { cancelRequests, clearCancel, isCancelRequested } from '../../spool/marker.ts';
+import { giveBack } from '../../spool/part.ts';
 import { DEFAULT_POLICY } from '../../spool/policy.ts';
 import { type Pruned, prune } from '../../spool/prune.ts';
 import { isLiveOnDisk, locate } from '../../spool/query.ts';
@@ -64,7 +67,10 @@ function cancelAll(spool: Spool): void {
 async function runAll(spool: Spool): Promise<void> {
   spool.disk.makeFolder(spool.slot(LAST));
   const ledger = new Ledger(spool, LAST);
-  for (const folder of [spool.pending, spool.retrying]) for (const name of spool.disk.names(folder)) run(spool, ledger, name);
+  for (const folder of [spool.pending, spool.retrying])
+    for (const name of spool.disk.names(folder)) if (!parseBatchName(name)) run(spool, ledger, name);
+  const parts = () => spool.disk.names(spool.pending).filter((name) => parseBatchName(name));
+  for (let [name] = parts(); name !== undefined; [name] = parts()) runPart(spool, ledger, name);
   await ledger.commit();
   ledger.close();
   spool.disk.removeFolder(spool.slot(LAST));
@@ -79,6 +85,19 @@ function run(spool: Spool, ledger: Ledger, name: string): void {
   }
   const span = { startedAt: Date.now(), finishedAt: Date.now(), runner: LAST };
   ledger.append(ledgerLine(claimed.job, span, new Date(claimed.writtenAt).toISOString(), undefined), name);
+}
+
+// A few of its jobs at a time, as runners do.
+function runPart(spool: Spool, ledger: Ledger, name: string): void {
+  const claimed = claimPart(spool, LAST, name, LATER, new BatchTexts());
+  if (claimed.kind !== 'claimed') throw new Error(`claim ${name}: ${claimed.kind}`);
+  const { text } = claimed;
+  const part = { ...claimed.part, to: Math.min(claimed.part.from + 1, claimed.part.to) };
+  if (part.to < claimed.part.to) giveBack(spool, LAST, claimed.part, part.to + 1);
+  const span = { startedAt: Date.now(), finishedAt: Date.now(), runner: LAST };
+  for (let line = part.from; line <= part.to; line++)
+    ledger.append(ledgerLine(lineJob(part, text, line).job, span, new Date(text.writtenAt).toISOString(), undefined));
+  ledger.clear(batchFileName(part));
 }
 
 const TWO_DAYS_MS = 2 * 86_400_000;

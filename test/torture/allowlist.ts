@@ -16,6 +16,7 @@ export default defineAllowlist({
       hang: {},
       fresh: { isolation: 'fresh' },
       suicide: {},
+      beside: { isolation: 'shared', concurrency: 8 },
     },
   },
   Tool: { command: ['sh', './work.sh'], methods: { done: {}, fail: {}, later: { retryDelay: '200ms' } } },

@@ -43,12 +43,12 @@ export function readBooks(dir: string): Books {
   };
 }
 
-/** The jobs that are not over, as paths below the spool. */
+/** The jobs that are not over, and the parts of batches with such, as paths below the spool. */
 export function liveFiles(spool: string): string[] {
   const slots = foldersIn(path.join(spool, 'running')).map((slot) => `running/${slot}`);
   return ['incoming', 'pending', 'retrying', ...slots].flatMap((folder) =>
     names(path.join(spool, folder))
-      .filter((name) => name.endsWith('.json'))
+      .filter((name) => /\.(nd)?json$/.test(name))
       .map((name) => `${folder}/${name}`),
   );
 }
@@ -63,6 +63,7 @@ function inFolder(spool: string, state: (typeof FOLDERS)[number], strange: strin
           .filter((name) => !name.endsWith('.reason.json'))
           .map((name) => `${state}/${name}`);
   return files.flatMap((where) => {
+    if (where.endsWith('.ndjson')) return inBatch(spool, where, state, strange);
     const body = json(path.join(spool, where)) as Body | undefined;
     const id = /^\.?(?:\w+=)?(?:p\d+-[^-]*-)?(.*)\.json$/.exec(path.basename(where))?.[1];
     if (!body || id === undefined || typeof body.params?.[0] !== 'string') {
@@ -71,6 +72,25 @@ function inFolder(spool: string, state: (typeof FOLDERS)[number], strange: strin
     }
     const reason = state === 'rejected' ? (json(path.join(spool, `${where}.reason.json`)) as { reason?: string })?.reason : undefined;
     return [{ key: body.params[0], id, state, where, attempts: body.attempts ?? [], ...(reason === undefined ? {} : { reason }) }];
+  });
+}
+
+// At the end no batch is left: what is there is wrong, and it is enough to say which jobs it has.
+function inBatch(spool: string, where: string, state: (typeof FOLDERS)[number], strange: string[]): Found[] {
+  const { reason } = (json(path.join(spool, `${where}.reason.json`)) ?? {}) as { reason?: string };
+  const [, id = '', from = '1', to = 'Infinity'] = /(?:p\d+-[^-]*-)?([^/@]*?)(?:@(\d+)-(\d+))?\.ndjson$/.exec(where) ?? [];
+  return linesOf(path.join(spool, where)).flatMap((text, index) => {
+    const line = index + 1;
+    if (line < Number(from) || line > Number(to)) return [];
+    try {
+      const key = String((JSON.parse(text) as Body).params?.[0]);
+      return [
+        { key, id: `${id}.${line}`, state, where: `${where}, line ${line}`, attempts: [], ...(reason === undefined ? {} : { reason }) },
+      ];
+    } catch {
+      strange.push(`line ${line} of ${where} holds no job of ours`);
+      return [];
+    }
   });
 }
 

@@ -30,7 +30,7 @@ async function endProducers(world: World): Promise<void> {
 // Their producers were killed before they could ask for it.
 function cancelWhatWaitsForIt(spool: string): void {
   for (const file of liveFiles(spool)) {
-    const id = /(cancel\w+\..*)\.json$/.exec(file)?.[1];
+    const id = /-(\w*cancel\w+\..*)\.json$/.exec(file)?.[1];
     if (id !== undefined) fs.writeFileSync(path.join(spool, 'cancel', id), '');
   }
 }

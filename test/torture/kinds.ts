@@ -16,6 +16,8 @@ export type Kind = {
   cancelAfterMs?: readonly [from: number, to: number];
   /** Two requests with one id, under two names. */
   twin?: true;
+  /** It comes as a line of a batch, never alone: from the helper as one of 120, or in a file that is dropped, which `cancelAfterMs` then cancels whole. */
+  inBatches?: 'helper' | 'file' | 'cancelled file';
   /** Besides `failed` after three crashes of its runner, which any kind may meet. */
   ends: readonly End[];
 };
@@ -43,6 +45,34 @@ export const KINDS: readonly Kind[] = [
   },
   { name: 'fresh', weight: 0.5, class: 'Work', method: 'fresh', ends: ['completed'] },
   { name: 'suicide', weight: 0.5, class: 'Work', method: 'suicide', policy: { retries: 5 }, ends: ['completed'] },
+  { name: 'beside', weight: 16, class: 'Work', method: 'beside', arg: [1, 150], ends: ['completed'] },
+  {
+    name: 'besidecancelled',
+    weight: 1,
+    class: 'Work',
+    method: 'beside',
+    arg: [60_000, 60_000],
+    cancelAfterMs: [100, 1_500],
+    ends: ['cancelled', 'completed'],
+  },
+  {
+    name: 'besidelate',
+    weight: 1,
+    class: 'Work',
+    method: 'beside',
+    arg: [60_000, 60_000],
+    policy: { retries: 0, timeout: '300ms' },
+    ends: ['failed'],
+  },
+  {
+    name: 'besidedeaf',
+    weight: 0.2,
+    class: 'Work',
+    method: 'beside',
+    arg: [-60_000, -60_000],
+    policy: { retries: 0, timeout: '300ms' },
+    ends: ['failed'],
+  },
   { name: 'delayed', weight: 6, class: 'Work', method: 'noop', delayMs: [500, 4_000], ends: ['completed'] },
   {
     name: 'cancelwaiting',
@@ -59,6 +89,52 @@ export const KINDS: readonly Kind[] = [
   { name: 'toolfails', weight: 0.7, class: 'Tool', method: 'fail', policy: { retries: 0 }, ends: ['failed'] },
   { name: 'toollater', weight: 0.7, class: 'Tool', method: 'later', arg: [100, 1_000], argIsTime: true, ends: ['completed'] },
   { name: 'twin', weight: 2, class: 'Work', method: 'wait', arg: [1, 300], twin: true, ends: ['completed', 'rejected'] },
+  { name: 'manynoop', weight: 60, class: 'Work', method: 'noop', inBatches: 'helper', ends: ['completed'] },
+  { name: 'manywait', weight: 20, class: 'Work', method: 'wait', arg: [1, 10], inBatches: 'helper', ends: ['completed'] },
+  { name: 'manylong', weight: 1, class: 'Work', method: 'wait', arg: [300, 1_500], inBatches: 'helper', ends: ['completed'] },
+  { name: 'manydoomed', weight: 3, class: 'Work', method: 'fail', policy: { retries: 1 }, inBatches: 'helper', ends: ['failed'] },
+  { name: 'manybeside', weight: 3, class: 'Work', method: 'beside', arg: [1, 30], inBatches: 'helper', ends: ['completed'] },
+  { name: 'linenoop', weight: 30, class: 'Work', method: 'noop', inBatches: 'file', ends: ['completed'] },
+  { name: 'linespin', weight: 6, class: 'Work', method: 'spin', arg: [1, 400], inBatches: 'file', ends: ['completed'] },
+  {
+    name: 'lineretry',
+    weight: 3,
+    class: 'Work',
+    method: 'failUntil',
+    arg: [1, 2],
+    policy: { retries: 8 },
+    inBatches: 'file',
+    ends: ['completed'],
+  },
+  {
+    name: 'linesnooze',
+    weight: 2,
+    class: 'Work',
+    method: 'snooze',
+    arg: [100, 1_500],
+    argIsTime: true,
+    inBatches: 'file',
+    ends: ['completed'],
+  },
+  {
+    name: 'linelate',
+    weight: 0.5,
+    class: 'Work',
+    method: 'hang',
+    policy: { retries: 0, timeout: '300ms' },
+    inBatches: 'file',
+    ends: ['failed'],
+  },
+  {
+    name: 'linecancelled',
+    weight: 1,
+    class: 'Work',
+    method: 'wait',
+    arg: [1, 200],
+    cancelAfterMs: [0, 400],
+    inBatches: 'cancelled file',
+    ends: ['cancelled', 'completed'],
+  },
 ];
 
 /** The kind that a job's key names: keys are `<kind>.<producer>.<number>`. */

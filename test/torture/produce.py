@@ -30,10 +30,11 @@ def note(line):
     os.write(notes, (line + "\n").encode())
 
 
-def publish(key, file_name, body):
+def publish(key, file_name, *bodies):
     draft = f"{spool}/tmp/{key}.{os.getpid()}"
     with open(draft, "w", encoding="utf-8") as file:
-        json.dump(body, file)
+        for body in bodies:
+            file.write(json.dumps(body) + "\n")
     os.rename(draft, f"{spool}/incoming/{file_name}")
 
 
@@ -66,6 +67,23 @@ def produce(kind):
         cancels.append((time.monotonic() + dice.randint(*kind["cancelAfterMs"]) / 1000, key))
 
 
+def produce_batch(mode):
+    chosen = pick([kind for kind in kinds if kind.get("inBatches") == mode], dice.randint(2, 40))
+    lines = [make(kind) for kind in chosen]
+    batch = f"lines.{name}.{count}"
+    for number, (key, _) in enumerate(lines, 1):
+        note(f"I {key} {batch}.{number}")
+    publish(batch, f"p{dice.randint(1, 10)}-now-{batch}.ndjson", *[body for _, body in lines])
+    for number, (key, _) in enumerate(lines, 1):
+        note(f"A {key} {batch}.{number}")
+    if "cancelAfterMs" in chosen[0]:
+        cancels.append((time.monotonic() + dice.randint(*chosen[0]["cancelAfterMs"]) / 1000, batch))
+
+
+def pick(some, number):
+    return dice.choices(some, [kind["weight"] for kind in some], k=number)
+
+
 def cancel_due():
     while cancels and cancels[0][0] <= time.monotonic():
         _, job_id = cancels.pop(0)
@@ -78,7 +96,10 @@ def waiting():
 
 
 while not over:
-    produce(dice.choices(kinds, [kind["weight"] for kind in kinds])[0])
+    if dice.random() < 0.04:
+        produce_batch(dice.choice(["file", "file", "cancelled file"]))
+    else:
+        produce(pick([kind for kind in kinds if "inBatches" not in kind], 1)[0])
     cancel_due()
     time.sleep(2 * dice.random() / float(rate))
     while not over and count % 20 == 0 and waiting() > 400:

@@ -14,6 +14,7 @@ const [name = '', seed = '1', log = '', rate = '20', dir = ''] = process.argv.sl
 const random = seeded(Number(seed), name);
 const file = fs.openSync(log, 'a');
 const note = (line: string) => fs.writeSync(file, `${line}\n`);
+const SINGLE = KINDS.filter(({ inBatches }) => !inBatches);
 let count = 0;
 let isOver = false;
 process.on('SIGTERM', () => {
@@ -24,8 +25,9 @@ process.on('SIGTERM', () => {
 const MAX_WAITING = 400;
 
 while (!isOver) {
-  if (random.next() < 0.1) await produceBatch();
-  else await produce(random.pick(KINDS));
+  if (random.next() < 0.02) await produceMany();
+  else if (random.next() < 0.1) await produceGroup();
+  else await produce(random.pick(SINGLE));
   await sleep((1_000 / Number(rate)) * 2 * random.next());
   while (!isOver && count % 20 === 0 && waiting() > MAX_WAITING) await sleep(200);
 }
@@ -56,8 +58,21 @@ async function submitWithoutId({ key, job }: Draft): Promise<void> {
   note(`A ${key} ${id}`);
 }
 
-async function produceBatch(): Promise<void> {
-  const simple = KINDS.filter(({ cancelAfterMs, twin }) => !cancelAfterMs && !twin);
+/** So many go as batches, a file for each priority. */
+async function produceMany(): Promise<void> {
+  const kinds = KINDS.filter(({ inBatches }) => inBatches === 'helper');
+  const priority = random.whole(1, 10);
+  const drafts = Array.from({ length: 120 }, () => draft(random.pick(kinds))).map(({ key, job }) => ({ key, job: { ...job, priority } }));
+  for (const { key } of drafts) note(`I ${key} -`);
+  const ids = await runBackgroundJobs(
+    drafts.map(({ job }) => job),
+    { dir },
+  );
+  for (const [index, { key }] of drafts.entries()) note(`A ${key} ${ids[index]}`);
+}
+
+async function produceGroup(): Promise<void> {
+  const simple = SINGLE.filter(({ cancelAfterMs, twin }) => !cancelAfterMs && !twin);
   const drafts = Array.from({ length: random.whole(2, 15) }, () => draft(random.pick(simple)));
   for (const { key, id } of drafts) note(`I ${key} ${id}`);
   await runBackgroundJobs(

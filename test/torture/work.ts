@@ -77,6 +77,14 @@ export class Work {
     attest('E', key);
   }
 
+  /** Shares its runner. A negative time blocks the process that long. */
+  async beside(key: string, ms: number): Promise<void> {
+    if (ms < 0) return this.spin(key, -ms);
+    attest('S', key);
+    await sleep(ms, undefined, { signal: jobContext().signal });
+    attest('E', key);
+  }
+
   suicide(key: string): void {
     attest('S', key);
     if (jobContext().attempt === 1) process.kill(process.pid, 'SIGKILL');

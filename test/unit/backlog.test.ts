@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Backlog } from '../../service/backlog.ts';
+import { batchFileName } from '../../spool/batch-name.ts';
 import { jobFileName } from '../../spool/filename.ts';
 import { compareJobs, idOf, runAtOf } from '../../spool/order.ts';
 
@@ -116,4 +117,37 @@ test('a job whose name an earlier job of its id has left behind is known as live
   // Its id is used again, for the time that it had first.
   backlog.add(at(7), BASE);
   assert.equal(backlog.nameOf('a'), at(7));
+});
+
+const partAt = (from: number, to: number, id = 'b', priority = 5) => batchFileName({ priority, runAt: BASE, id, from, to });
+
+test('a part of a batch counts as its jobs, and each of them is known by its id, as is the batch', () => {
+  const backlog = new Backlog();
+  backlog.add(partAt(1, 64), BASE);
+  backlog.add(partAt(65, 10_000), BASE);
+  backlog.add(at(0, 'single'), BASE);
+  assert.equal(backlog.size, 10_001);
+  assert.equal(backlog.nameOf('b.64'), partAt(1, 64));
+  assert.equal(backlog.nameOf('b.65'), partAt(65, 10_000));
+  assert.equal(backlog.nameOf('b'), partAt(1, 64));
+  assert.equal(backlog.nameOf('b.10001'), undefined);
+  assert.equal(backlog.nameOf('c.1'), undefined);
+  backlog.remove(partAt(1, 64));
+  backlog.remove(partAt(65, 10_000));
+  backlog.remove(partAt(65, 10_000));
+  assert.equal(backlog.size, 1);
+  assert.equal(backlog.nameOf('b'), undefined);
+});
+
+test('nothing is taken behind a part of a batch: what is left of that is better', () => {
+  const backlog = new Backlog();
+  for (const name of [at(-1, 'first'), partAt(1, 100), at(1, 'last', 4)]) backlog.add(name, BASE + 10);
+  assert.deepEqual(backlog.take(10), [at(-1, 'first'), partAt(1, 100)]);
+  backlog.remove(partAt(1, 100));
+  backlog.hold(partAt(1, 30));
+  backlog.add(partAt(31, 100), BASE + 10);
+  assert.ok(backlog.knows(partAt(1, 30)));
+  assert.deepEqual(backlog.take(10), [partAt(31, 100)]);
+  assert.deepEqual(backlog.take(10), [at(1, 'last', 4)]);
+  assert.equal(backlog.nameOf('b.30'), partAt(1, 30));
 });

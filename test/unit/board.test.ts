@@ -114,3 +114,18 @@ test('a request to stop is found by the main thread, and not taken for one of th
   board.post(posted('b'));
   assert.equal(board.askedToStop, undefined);
 });
+
+test('a job that is being claimed or settled beside its neighbours is busy until it rests, and can be taken only while it runs', () => {
+  const board = new Board();
+  const watchdog = new Board(board.memory);
+  board.reserve();
+  assert.deepEqual([watchdog.isBusy, watchdog.isRunning, watchdog.take(watchdog.sequence)], [true, false, false]);
+  board.post(posted());
+  assert.deepEqual([watchdog.isBusy, watchdog.isRunning], [false, true]);
+  assert.equal(board.finish(), true);
+  assert.equal(watchdog.isBusy, true);
+  board.rest();
+  assert.deepEqual([watchdog.isBusy, watchdog.isRunning], [false, false]);
+  watchdog.setClosing(true);
+  assert.equal(board.isClosing, true);
+});

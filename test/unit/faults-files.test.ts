@@ -97,7 +97,7 @@ test('lines of the service are not written through a link in the place of its lo
   const spool = tempSpool(t);
   const victim = linkedFrom(t, path.join(spool.logs, 'background_jobs.log'));
   const lines: string[] = [];
-  const log = new EventLog(spool, { onLine: (line) => lines.push(line) });
+  const log = new EventLog(spool, { onLines: (line) => lines.push(line) });
   log.event('completed', { id: 'a' }, 'completed');
   log.error('something is wrong');
   log.close();

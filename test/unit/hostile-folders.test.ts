@@ -217,7 +217,7 @@ withEveryStranger(
     for (let line = 0; line < 100; line++) printed.write('x'.repeat(2_000));
     printed.close();
     const lines: string[] = [];
-    const log = new EventLog(spool, { onLine: (line) => lines.push(line) });
+    const log = new EventLog(spool, { onLines: (line) => lines.push(line) });
     for (let line = 0; line < 100; line++) log.error('y'.repeat(2_000));
     log.close();
     assert.equal(lines.length, 100, what);
@@ -301,7 +301,10 @@ test('a folder of another user in the place of a job is claimed by nobody and ca
   for (const { name } of [theirs, ours]) backlog.add(name, Date.now());
   for (const id of ['theirs', 'zours']) fs.writeFileSync(spool.cancelMarker(id), '');
   const lines: string[] = [];
-  const canceller = new Canceller(spool, backlog, new EventLog(spool, { onLine: (line) => lines.push(line) }));
+  const canceller = new Canceller(spool, backlog, new EventLog(spool, { onLines: (line) => lines.push(line) }), {
+    slot: () => 'own-1',
+    lookAgain: () => undefined,
+  });
   for (let look = 0; look < 3; look++) canceller.run();
   assert.deepEqual(whereabouts(spool, 'zours'), ['cancelled']);
   assert.equal(lines.filter((line) => line.includes('EACCES')).length, 1, 'said once');

@@ -191,7 +191,7 @@ test('large files, of which one takes as long as a thousand others, have their t
   dropFile(spool, 'p10-now-large.json', { class: 'Trouble', method: 'noop', ...history });
   dropFile(spool, 'p1-now-small.json', GOOD);
   const lines: string[] = [];
-  const log = new EventLog(spool, { onLine: (line) => lines.push(line) });
+  const log = new EventLog(spool, { onLines: (line) => lines.push(line) });
   await new Acceptor(spool, await loadAllowlist(TROUBLE), new Backlog(), log).accept(() => true);
   assert.deepEqual(
     lines.map((line) => JSON.parse(line)).map(({ event, id }) => `${id} ${event}`),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { type TestContext, test } from 'node:test';
+import { type Disk, disk } from '../../spool/disk.ts';
 import type { Job } from '../../spool/job.ts';
 import { Ledger, ledgerLine, recordedIn } from '../../spool/ledger.ts';
 import { completedLines, findCompleted } from '../../spool/query.ts';
@@ -69,6 +70,30 @@ test('what is written while a group is on its way to the disk is in the next, be
   }
   await committed;
   ledger.close();
+  assert.deepEqual(fs.readdirSync(spool.slot(SLOT)), []);
+});
+
+test('jobs that end soon after each other share a sync, and a full group waits for nobody', async (t) => {
+  let syncs = 0;
+  const counting: Disk = {
+    ...disk,
+    sync: (fd) => {
+      syncs += 1;
+      return disk.sync(fd);
+    },
+  };
+  const spool = tempSpool(t, { durability: 'full', disk: counting });
+  const ledger = new Ledger(spool, SLOT, 3_600_000);
+  const record = (id: string) => {
+    const job = claim(spool, id);
+    ledger.append(lineOf(job), job.name);
+    return ledger.commit();
+  };
+  await record('first');
+  assert.equal(syncs, 1, 'one that nobody follows is synced at once');
+  await Promise.all(Array.from({ length: 64 }, (_, index) => record(`job-${index}`)));
+  ledger.close();
+  assert.equal(syncs, 2);
   assert.deepEqual(fs.readdirSync(spool.slot(SLOT)), []);
 });
 

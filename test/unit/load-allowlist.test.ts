@@ -98,6 +98,35 @@ test('a policy that is wrong is named down to its field', async (t) => {
   assert.match(message, /retry\b/);
 });
 
+test('how many jobs share a runner is a number from 1 to 1000, for shared methods of modules only, and the mistake is named', async (t) => {
+  const shared = { isolation: 'shared' };
+  const message = await mistakesOf(t, {
+    A: {
+      module: './a.js',
+      methods: { zero: { ...shared, concurrency: 0 }, many: { ...shared, concurrency: 1_001 }, alone: { concurrency: 5 } },
+    },
+    B: { command: ['b'], methods: { run: shared } },
+  });
+  assert.match(message, /A\.methods\.zero\.concurrency: /);
+  assert.match(message, /A\.methods\.many\.concurrency: /);
+  assert.match(message, /A\.methods\.alone\.concurrency: belongs to isolation "shared".*, got the number 5/);
+  assert.match(message, /B\.methods\.run\.isolation: a command has a process of its own: .*, got the text "shared"/);
+});
+
+test('a shared method without a number shares by ten, and the others not at all', async (t) => {
+  const methods = { ten: { isolation: 'shared' }, two: { isolation: 'shared', concurrency: 2 }, own: {} };
+  const list = await fromJson(t, { A: { module: './a.js', methods } });
+  assert.deepEqual([list.sharingOf('A', 'ten')?.concurrency, list.sharingOf('A', 'two')?.concurrency], [10, 2]);
+  assert.notEqual(list.sharingOf('A', 'ten')?.key, list.sharingOf('A', 'two')?.key);
+  for (const [name, method] of [
+    ['A', 'own'],
+    ['A', 'constructor'],
+    ['constructor', 'ten'],
+  ] as const)
+    assert.equal(list.sharingOf(name, method), undefined);
+  assert.equal(list.hasShared, true);
+});
+
 test('params that are no JSON Schema are refused by their method', async (t) => {
   assert.match(
     await mistakesOf(t, { A: { module: './a.js', methods: { m: { params: { type: 'strnig' } } } } }),

@@ -51,7 +51,7 @@ const EVENTS = createRoute({
   tags: ['Events'],
   summary: 'Follow what happens to jobs',
   description:
-    'A stream of server-sent events, one for each line that `background_jobs.log` gets about a job. The name of an event is what happened: `accepted`, `running`, `completed`, `retrying`, `failed`, `cancelled`, `rejected`, also `snoozed`, `released`, `cancelling`, `timed-out`, `not-cancelled`. Its data is the line: `time`, `id`, `class`, `method`, `attempt`, `msg` and what else there is to say. It begins with what happens next; whoever was cut off sends `Last-Event-ID`, as browsers do by themselves, and misses nothing, also across the daily rotation of the log. A comment is sent every 15 seconds. The stream ends when the service stops.',
+    'A stream of server-sent events, one for each line that `background_jobs.log` gets about a job. The name of an event is what happened: `accepted`, `running`, `completed`, `retrying`, `failed`, `cancelled`, `rejected`, also `snoozed`, `released`, `cancelling`, `timed-out`, `not-cancelled`. Its data is the line: `time`, `id`, `class`, `method`, `attempt`, `msg` and what else there is to say; of a batch, whose `id` it is then, `jobs` says how many were accepted. It begins with what happens next; whoever was cut off sends `Last-Event-ID`, as browsers do by themselves, and misses nothing, also across the daily rotation of the log. A comment is sent every 15 seconds. The stream ends when the service stops.',
   request: {
     query: z.strictObject({
       id: oneOf('jobs of this id'),

@@ -92,7 +92,8 @@ export const titleOf = (status: number): string => STATUS_CODES[status] ?? 'Refu
 
 const WHERE: Record<string, string> = { json: 'body', query: 'query', param: 'path', header: 'header' };
 
-function mistakesOf(target: string, error: z.core.$ZodError, given: unknown): Mistake[] {
+/** What a schema did not let pass, for `answerMistakes`. `target`: which part of the request it is of, `json` for its body. */
+export function mistakesOf(target: string, error: z.core.$ZodError, given: unknown): Mistake[] {
   const where = WHERE[target] ?? target;
   return error.issues.flatMap((issue) => {
     if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknown(where, [...issue.path, key]));

@@ -118,11 +118,14 @@ async function statsOf(dashboard: Dashboard, window: Window, now: number): Promi
     throughput: { stepMs, buckets: catalog.throughput(now, stepMs, count).map((bucket) => ({ ...bucket, from: iso(bucket.from) })) },
     timings: { wait: timing(wait), run: timing(run) },
     dispatchers: workers.filter(({ kind }) => kind === 'dispatcher').map(slotBody),
-    runners: workers.filter(({ kind }) => kind !== 'dispatcher').map(slotBody),
+    runners: workers.filter(isRunner).map(slotBody),
     disk: { freeBytes: spool.disk.freeBytes(spool.root), minFreeBytes },
     unread: catalog.unread,
   };
 }
+
+// Whoever steers a job for a moment is none; of one that is dead, nobody may know what it was.
+const isRunner = ({ kind }: Worker): boolean => kind !== 'dispatcher' && kind !== 'tool';
 
 const timing = ({ count, p50, p95 }: Percentiles): z.infer<typeof Timing> => ({ count, p50: p50 ?? null, p95: p95 ?? null });
 

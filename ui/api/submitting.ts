@@ -3,19 +3,24 @@ import { isDeepStrictEqual } from 'node:util';
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { z } from 'zod';
+import { MAX_BATCH_LINES } from '../../spool/batch-name.ts';
 import { durationMs } from '../../spool/duration.ts';
 import { ID_RULE, isId } from '../../spool/filename.ts';
 import type { JobStatus } from '../../spool/query.ts';
 import type { Dashboard, Env } from '../dashboard.ts';
-import { Enqueueing, enqueue, momentOf } from '../enqueueing.ts';
+import { Enqueueing, enqueue, enqueueMany, momentOf } from '../enqueueing.ts';
 import { problem } from '../problem.ts';
 import { json } from './answer.ts';
 import { Job, jobBody, State } from './job.ts';
-import { answerMistakes, type Mistake, refusals, titleOf } from './refusal.ts';
+import { answerMistakes, type Mistake, mistakesOf, refusals, titleOf } from './refusal.ts';
 
 export function submittingApi(dashboard: Dashboard): OpenAPIHono<Env> {
   const api = new OpenAPIHono<Env>();
   const inTurn = takeTurns();
+  api.post(SUBMIT.path, async (context, next) => {
+    const body = await arrayIn(context);
+    return body ? submitMany(dashboard, context, body) : next();
+  });
   api.openapi(SUBMIT, async (context) => {
     const { params } = (await context.req.json()) as Partial<Submission>;
     // As it came: zod would lose a key "__proto__".
@@ -44,6 +49,10 @@ const Submission = z
 
 type Submission = z.infer<typeof Submission>;
 
+const SubmittedMany = z
+  .object({ ids: z.array(z.string()).describe('In the order given.') })
+  .meta({ id: 'SubmittedMany', description: 'Jobs that were submitted together.' });
+
 const Submitted = z.object({ id: z.string(), state: State }).meta({ id: 'Submitted', description: 'A job that was submitted.' });
 
 const SUBMIT = createRoute({
@@ -53,7 +62,7 @@ const SUBMIT = createRoute({
   tags: ['Jobs'],
   summary: 'Submit a job',
   description:
-    'Once this is answered by 201, nothing loses the job. Submitted with an id, it can be repeated without running twice: while a job of that id is known, the same class, method and parameters are answered by 200 and that job, others by 409.',
+    'Once this is answered by 201, nothing loses the job. Submitted with an id, it can be repeated without running twice: while a job of that id is known, the same class, method and parameters are answered by 200 and that job, others by 409.\n\nA JSON array of 1 to 10,000 such objects submits all of them or none, and is answered by their `ids`; many are written as batches. It has no `Idempotency-Key`, and an id in it that is known is a 409.',
   request: {
     headers: z.object({
       'Idempotency-Key': z
@@ -74,12 +83,42 @@ const SUBMIT = createRoute({
   responses: {
     200: json('It was submitted before: the job of that id, with the same class, method and parameters. Nothing was done.', Job),
     201: {
-      ...json('Submitted.', Submitted),
+      ...json('Submitted.', z.union([Submitted, SubmittedMany])),
       headers: z.object({ Location: z.string().describe("The job's path, `/api/jobs/{id}`.") }),
     },
     ...refusals(400, 409, 413, 415, 422, 507),
   },
 });
+
+/** The array that was posted, if there is anything in it; undefined for any other body, also one that is none: that is looked at, and refused, further on. */
+async function arrayIn({ req }: Context): Promise<unknown[] | undefined> {
+  if (!/^application\/([\w.-]+\+)?json\b/i.test(req.header('Content-Type') ?? '')) return undefined;
+  const body: unknown = await req.json().catch(() => undefined);
+  return Array.isArray(body) && body.length > 0 ? body : undefined;
+}
+
+const Submissions = z.array(Submission).max(MAX_BATCH_LINES);
+
+async function submitMany(dashboard: Dashboard, context: Context<Env>, given: unknown[]): Promise<Response> {
+  if (context.req.header('Idempotency-Key') !== undefined)
+    return answerMistakes(context, [
+      { path: 'header.Idempotency-Key', message: 'Idempotency-Key: expected none with an array; give each job its id' },
+    ]);
+  const parsed = Submissions.safeParse(given);
+  if (!parsed.success) return answerMistakes(context, mistakesOf('json', parsed.error, given));
+  // As they came: zod would lose a key "__proto__".
+  const jobs = (given as Submission[]).map(({ at, ...rest }) => (at === undefined ? rest : { ...rest, runAt: at }));
+  const enqueued = await enqueueMany(dashboard, jobs, context.get('who'));
+  if (enqueued.kind === 'conflict') return problem(context, 409, titleOf(409), enqueued.text, { id: enqueued.id });
+  if (enqueued.kind === 'done') return context.json({ ids: enqueued.ids } satisfies z.infer<typeof SubmittedMany>, 201);
+  return answerMistakes(
+    context,
+    enqueued.mistakes.map(({ at, field, text }) => ({
+      path: pathOf(field).replace('body', `body[${at}]`),
+      message: `job ${at + 1}: ${text}`,
+    })),
+  );
+}
 
 function idOf(id: string | undefined, key: string | undefined): { id: string | undefined } | { mistake: Mistake } {
   if (key === undefined) return { id };

@@ -5,7 +5,7 @@ import type { Match } from '../../spool/catalog.ts';
 import { MAX_PRIORITY } from '../../spool/filename.ts';
 import { dayOf } from '../../spool/layout.ts';
 import { maskJob } from '../../spool/mask.ts';
-import type { JobStatus } from '../../spool/query.ts';
+import { fileText, type JobStatus } from '../../spool/query.ts';
 import type { Spool } from '../../spool/spool.ts';
 import { STATES } from '../../spool/state.ts';
 import type { Dashboard, Env } from '../dashboard.ts';
@@ -45,7 +45,7 @@ function viewOf(dashboard: Dashboard, frame: Frame, { job: whole, place }: Match
     tries: triesIn(dashboard, job),
     policy: policyIn(dashboard, job),
     byHand: place ? shellCommands(spool, job, place, frame.now) : inLedger(spool, job),
-    file: place?.file,
+    file: place && fileText(place),
     killGrace: settings.find(({ name }) => name === 'JOBSPOOL_KILL_GRACE')?.value,
     log: jobLogSection(frame, dashboard, job),
   };

@@ -103,7 +103,7 @@ function percentiles({ p50, p95 }: Percentiles): Html {
 const MAX_RUNNERS = 12;
 
 function runners(frame: Frame, workers: Worker[]): Html {
-  const all = workers.filter(({ kind, life, jobs }) => kind !== 'dispatcher' && (life === 'alive' || jobs.length > 0));
+  const all = workers.filter(({ kind, life, jobs }) => kind !== 'dispatcher' && kind !== 'tool' && (life === 'alive' || jobs.length > 0));
   if (all.length === 0) return nothing;
   // Those that work come first, so that the table's end is what matters least.
   const shown = all.toSorted((a, b) => Number(b.jobs.length > 0) - Number(a.jobs.length > 0)).slice(0, MAX_RUNNERS);

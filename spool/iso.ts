@@ -1,0 +1,13 @@
+/** A time in ISO 8601 UTC, from milliseconds since the epoch. A job has several, most of them in one second: the text of that is kept. */
+export function iso(ms: number): string {
+  const whole = Math.trunc(ms);
+  const second = Math.floor(whole / 1_000);
+  if (second !== last) {
+    text = new Date(second * 1_000).toISOString().slice(0, -'000Z'.length);
+    last = second;
+  }
+  return `${text}${String(whole - second * 1_000).padStart(3, '0')}Z`;
+}
+
+let last = Number.NaN;
+let text = '';
