@@ -34,7 +34,8 @@ export function reject(
     disk.remove(spool.reason(free));
     throw error;
   }
-  disk.remove(spool.reason(free));
+  // Another dispatcher that rejected it in this moment gave it the same name: the reason is its file's now.
+  if (!disk.facts(`${spool.rejected}/${free}`)) disk.remove(spool.reason(free));
   return undefined;
 }
 

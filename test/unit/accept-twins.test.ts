@@ -5,6 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { Intake } from '../../spool/accept.ts';
 import { reconcile } from '../../spool/reconcile.ts';
+import type { Spool } from '../../spool/spool.ts';
 import { putLine } from '../support/job-files.ts';
 import { dropFile, tempSpool } from '../support/spool.ts';
 
@@ -45,3 +46,29 @@ test('a request that still waits is not taken for what a power cut brought back 
   assert.deepEqual(reconcile(spool), []);
   assert.ok(fs.existsSync(file));
 });
+
+test('a file that two dispatchers reject in one moment keeps its reason, wherever the one stands when the other is done', (t) => {
+  let step = 0;
+  for (let isReached = true; isReached; step++) {
+    const spool = tempSpool(t);
+    dropFile(spool, 'p5-now-x.json', { ...BODY, priority: 5 });
+    const other = new Intake(spool, RULES);
+    let calls = 0;
+    const slower = beforeEachCall(spool, () => {
+      if (calls++ === step) assert.equal(other.accept('p5-now-x.json', NOW, 0).kind, 'rejected');
+    });
+    new Intake(slower, RULES).accept('p5-now-x.json', NOW, 0);
+    assert.deepEqual(fs.readdirSync(spool.rejected).toSorted(), ['p5-now-x.json', 'p5-now-x.json.reason.json'], `before call ${step}`);
+    isReached = calls > step;
+  }
+  assert.ok(step > 5, `${step} steps`);
+});
+
+function beforeEachCall(spool: Spool, act: () => void): Spool {
+  const after = (call: (...given: unknown[]) => unknown) =>
+    function (this: unknown, ...given: unknown[]) {
+      act();
+      return call.apply(this, given);
+    };
+  return { ...spool, disk: new Proxy(spool.disk, { get: (disk, name) => after(Reflect.get(disk, name)) }) };
+}
