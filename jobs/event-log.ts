@@ -36,6 +36,8 @@ export type EventFields = {
   jobs?: number;
   attempt?: number;
   durationMs?: number;
+  /** From when the job was due to the start of the attempt. */
+  waitMs?: number;
   runner?: string;
   runAt?: string;
   reason?: string;

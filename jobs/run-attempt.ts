@@ -110,7 +110,8 @@ export async function runHeld(
   if (bench.company && bench.company.key !== sharing?.key) return put({ kind: 'released' });
   if (checked.policy.isolation === 'fresh' && bench.attempts > 0)
     return { ...(await put({ kind: 'released' })), retire: 'a job wants a process of its own' };
-  log.event('running', { ...jobFields(job), priority: job.priority, attempt: attemptNumber(job), runner: slot }, 'running');
+  const waitMs = Math.round(Math.max(0, now - Math.max(job.runAt, writtenAt)));
+  log.event('running', { ...jobFields(job), priority: job.priority, attempt: attemptNumber(job), waitMs, runner: slot }, 'running');
   if (!sharing) return runPermitted(bench, job, checked, writtenAt, ownDesk(bench));
   const desk = sharedDesk(bench, sharing, place ?? bench.places.take());
   return { name: job.name, ended: runPermitted(bench, job, checked, writtenAt, desk) };

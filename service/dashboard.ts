@@ -52,6 +52,7 @@ export async function loadDashboard(plan: DashboardPlan, { onLines, readiness }:
     settings,
     minFreeBytes: config.minFreeBytes,
     staleMs: config.staleMs,
+    logsEvents: config.logLevel === 'info' || config.logLevel === 'debug',
     readiness,
     stopping: stopping.signal,
   });

@@ -78,6 +78,11 @@ export class Catalog {
     return { ledgerBytes: ledger.unread, files: over.unread };
   }
 
+  /** The size of the ledger's files, as of the last look. */
+  get ledgerBytes(): number {
+    return this.#known.ledger.bytes;
+  }
+
   /** A number that changes with every change in a state's jobs. */
   version(state: State): number {
     return versionOf(this.#known, state);

@@ -13,7 +13,7 @@ import { noticeBar } from './views/notice.ts';
 /** `title` is a few words, `detail` a sentence that says what was expected, what came, and what to do. */
 export type Answer = { status: ContentfulStatusCode; title: string; detail: string };
 
-/** A problem below `/api`, a page elsewhere. */
+/** A problem for programs, a page for people. */
 export function answer(context: Context<Env>, dashboard: Dashboard, { status, title, detail }: Answer): Response | Promise<Response> {
   return isForPrograms(context, dashboard)
     ? problem(context, status, title, detail)
@@ -40,8 +40,8 @@ function page(frame: Frame, { status, title, detail }: Answer): Html {
   return layout(frame, { title, section: 'none' }, body);
 }
 
-/** Whether a request is for the API, whose answers are JSON. */
+/** Whether a request is for the API or the metrics: then mistakes are answered in JSON. */
 export function isForPrograms({ req }: Context, { basePath }: Dashboard): boolean {
   const path = req.path.slice(basePath.length);
-  return path === '/api' || path.startsWith('/api/');
+  return path === '/api' || path.startsWith('/api/') || path === '/metrics';
 }

@@ -3,6 +3,7 @@ import { Hono } from 'hono';
 import { apiRoutes } from './api/routes.ts';
 import type { Dashboard, Env } from './dashboard.ts';
 import { liveRoutes } from './live.ts';
+import { metricsRoutes } from './metrics.ts';
 import { apiPage } from './pages/api.ts';
 import { enqueuePages } from './pages/enqueue.ts';
 import { failuresPages } from './pages/failures.ts';
@@ -33,5 +34,6 @@ const PARTS: readonly Part[] = [
   enqueuePages,
   apiPage,
   liveRoutes,
+  metricsRoutes,
   apiRoutes,
 ];

@@ -26,6 +26,8 @@ export type Dashboard = {
   minFreeBytes: number;
   /** How long a host may be silent before its jobs are taken over, in milliseconds. */
   staleMs: number;
+  /** Whether the service's log has every transition of every job: not above the level `info`. */
+  logsEvents: boolean;
   /** Each reason is a sentence why work would not be taken now; none: it is. */
   readiness(): Promise<string[]>;
   /** Aborts when the server ends: what streams must end with it. */

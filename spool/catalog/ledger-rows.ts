@@ -68,6 +68,13 @@ export class LedgerRows {
     return this.#behind.reduce((bytes, { size, looked }) => bytes + size - looked, 0);
   }
 
+  /** The size of its files. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const { size } of this.#files.values()) bytes += size;
+    return bytes;
+  }
+
   /** How many jobs each slot completed. */
   bySlot(): Map<string, number> {
     const counts = new Map<string, number>();

@@ -52,6 +52,7 @@ export async function makeDashboard(t: TestContext, overrides: Partial<Dashboard
     ],
     minFreeBytes: 50 * 1_048_576,
     staleMs: 30_000,
+    logsEvents: true,
     readiness: async () => [],
     stopping: stopping.signal,
     ...overrides,
