@@ -6,6 +6,7 @@ import { attemptNumber, type End, type Job } from '../spool/job.ts';
 import { Offspring } from '../spool/offspring.ts';
 import { platform } from '../spool/platform.ts';
 import type { Request } from '../spool/request.ts';
+import { traceContextOf } from '../spool/trace-context.ts';
 import { visible } from '../spool/visible.ts';
 import type { Surroundings } from './execute.ts';
 import { stoppedEnd } from './stop.ts';
@@ -48,8 +49,12 @@ export async function runCommand(job: Job, command: readonly string[], params: R
   }
 }
 
-function contractOf(job: Job, { files }: Surroundings): Record<string, string> {
+function contractOf(job: Job, { files }: Surroundings): Record<string, string | undefined> {
+  const { traceparent, tracestate } = traceContextOf(job.request);
   return {
+    // The names that OpenTelemetry gives them. Where the job has none, those that the service was started with are not the job's.
+    TRACEPARENT: traceparent,
+    TRACESTATE: tracestate,
     JOBSPOOL_ID: job.id,
     JOBSPOOL_ATTEMPT: String(attemptNumber(job)),
     JOBSPOOL_CLASS: job.request.class,

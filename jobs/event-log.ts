@@ -31,6 +31,10 @@ export type EventFields = {
   id?: string | undefined;
   class?: string | undefined;
   method?: string | undefined;
+  /** Of the producer's trace. */
+  trace_id?: string;
+  span_id?: string;
+  trace_flags?: string;
   priority?: number;
   /** How many jobs of a batch. */
   jobs?: number;

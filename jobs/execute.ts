@@ -4,6 +4,7 @@ import { errnoOf } from '../spool/errors.ts';
 import type { End, Job } from '../spool/job.ts';
 import { attemptNumber } from '../spool/job.ts';
 import type { Policy } from '../spool/policy.ts';
+import { traceContextOf } from '../spool/trace-context.ts';
 import { runCommand } from './command.ts';
 import { type JobContext, type JobLogger, withContext } from './handler.ts';
 import type { Allowlist, Permitted } from './load-allowlist.ts';
@@ -69,6 +70,7 @@ function contextOf(job: Job, { signal, log, progress }: Surroundings, onSignal: 
     class: job.request.class,
     method: job.request.method,
     attempt: attemptNumber(job),
+    ...traceContextOf(job.request),
     get signal() {
       onSignal();
       return signal;

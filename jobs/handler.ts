@@ -12,6 +12,12 @@ export type JobContext = {
   readonly method: string;
   /** The number of this attempt; 1 is the first. */
   readonly attempt: number;
+  /**
+   * The trace of whoever asked for the job, as W3C Trace Context has it; missing where they sent none. With OpenTelemetry:
+   * `propagation.extract(ROOT_CONTEXT, jobContext())`.
+   */
+  readonly traceparent?: string;
+  readonly tracestate?: string;
   /** Aborts when the job is cancelled, times out, or the service stops. What ignores it is killed after a grace. */
   readonly signal: AbortSignal;
   readonly log: JobLogger;

@@ -1,6 +1,7 @@
 import type { Move } from '../spool/decide.ts';
 import { formatDuration } from '../spool/duration.ts';
 import { type AttemptSpan, attemptNumber, durationOf, type End, type Job } from '../spool/job.ts';
+import { traceFields } from '../spool/trace-context.ts';
 import type { EventFields, EventLog } from './event-log.ts';
 
 /** The line in the logs for what the end of an attempt meant for its job. */
@@ -40,5 +41,5 @@ export function logMove(log: EventLog, job: Job, end: End, move: Move, span: Att
 
 /** What every line about a job says of it. */
 export function jobFields(job: Job): EventFields {
-  return { id: job.id, class: job.request.class, method: job.request.method };
+  return { id: job.id, class: job.request.class, method: job.request.method, ...traceFields(job.request) };
 }

@@ -9,6 +9,7 @@ import { iso } from './iso.ts';
 import { type AttemptSpan, attemptNumber, attemptOf, durationOf, type Job } from './job.ts';
 import { reject } from './reject.ts';
 import { type Spool, syncNames } from './spool.ts';
+import { traceContextOf } from './trace-context.ts';
 
 /** A line of the ledger. Times in ISO 8601 UTC. */
 export type LedgerLine = {
@@ -23,6 +24,9 @@ export type LedgerLine = {
   finishedAt: string;
   durationMs: number;
   attempts: Attempt[];
+  /** As the request had it. */
+  traceparent?: string | undefined;
+  tracestate?: string | undefined;
   result?: unknown;
 };
 
@@ -34,6 +38,7 @@ export function ledgerLine(job: Job, span: AttemptSpan, acceptedAt: string, resu
     class: request.class,
     method: request.method,
     params: request.params,
+    ...traceContextOf(request),
     priority: job.priority,
     runAt: request.runAt ?? iso(job.runAt),
     acceptedAt: request.acceptedAt ?? acceptedAt,

@@ -18,6 +18,7 @@ import { MAX_BODY_BYTES, parseRequest, type Request } from './request.ts';
 import { linesInSlot, type SlotLines } from './slot-lines.ts';
 import type { Spool } from './spool.ts';
 import type { State } from './state.ts';
+import { traceContextOf } from './trace-context.ts';
 
 /**
  * Where a job is. Completed jobs, which are lines of the ledger, have no place. `name` is its canonical name, or that of the file as it was
@@ -46,6 +47,9 @@ export type JobStatus = {
   retryDelay?: Duration;
   backoff?: 'fixed' | 'exponential';
   timeout?: Duration;
+  /** The trace that it belongs to. */
+  traceparent?: string | undefined;
+  tracestate?: string | undefined;
   /** Attempts that count against its retries: since it was last retried by hand. */
   spent?: number;
   /** How many of those ended with the death of their runner. */
@@ -442,8 +446,8 @@ function requestFields(request: Request, writtenAt: number): Partial<JobStatus> 
   };
 }
 
-function policyFields({ retries, retryDelay, backoff, timeout, spent, crashes, snoozes }: Request): Partial<JobStatus> {
-  const fields = { retries, retryDelay, backoff, timeout, spent, crashes, snoozes };
+function policyFields({ retries, retryDelay, backoff, timeout, spent, crashes, snoozes, ...rest }: Request): Partial<JobStatus> {
+  const fields = { retries, retryDelay, backoff, timeout, spent, crashes, snoozes, ...traceContextOf(rest) };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 

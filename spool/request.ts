@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Attempt } from './attempt.ts';
 import { durationMs } from './duration.ts';
 import { isSecretKey } from './mask.ts';
+import { TraceContext } from './trace-context.ts';
 import { visible } from './visible.ts';
 
 /** The largest body of a request, in bytes. */
@@ -47,6 +48,7 @@ export const Request = z.strictObject({
     .default([])
     .describe('An array is passed as positional arguments, an object as one argument.'),
   ...RequestPolicy.shape,
+  ...TraceContext.shape,
   ...History.shape,
 });
 

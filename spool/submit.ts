@@ -6,18 +6,20 @@ import { DEFAULT_PRIORITY, formatRunAt, ID_RULE, isId, MAX_PRIORITY, MAX_RUN_AT,
 import { checkRequest, MAX_BODY_BYTES, type RequestPolicy } from './request.ts';
 import { SharedSync } from './shared-sync.ts';
 import { type Spool, temporaryFile } from './spool.ts';
+import type { TraceContext } from './trace-context.ts';
 
-/** When and how a job is to run; what is left out falls back to the method's policy, then the service's. */
-export type SubmitOptions = RequestPolicy & {
-  /** 1 to 10, higher runs first. Default 5. */
-  priority?: number;
-  /** Run this long after now: seconds, or a text such as `5m`. */
-  delay?: Duration;
-  /** Run at this time: a Date, or a text that `new Date` reads. Not together with `delay`. */
-  at?: Date | string;
-  /** The job's id; made by us when left out. Must not be the id of a job that is still live. */
-  id?: string;
-};
+/** When and how a job is to run; what is left out falls back to the method's policy, then the service's. With `traceparent` it belongs to that trace. */
+export type SubmitOptions = RequestPolicy &
+  TraceContext & {
+    /** 1 to 10, higher runs first. Default 5. */
+    priority?: number;
+    /** Run this long after now: seconds, or a text such as `5m`. */
+    delay?: Duration;
+    /** Run at this time: a Date, or a text that `new Date` reads. Not together with `delay`. */
+    at?: Date | string;
+    /** The job's id; made by us when left out. Must not be the id of a job that is still live. */
+    id?: string;
+  };
 
 /** What to run. */
 export type Submission = {

@@ -6,6 +6,7 @@ import { DEFAULT_PRIORITY, ID_RULE, isId, MAX_PRIORITY, MAX_RUN_AT, MIN_RUN_AT, 
 import { MAX_DEPTH, parseRequest, RequestPolicy, sentence } from '../spool/request.ts';
 import { isFinal } from '../spool/state.ts';
 import { type Submission, submit } from '../spool/submit.ts';
+import { TraceContext } from '../spool/trace-context.ts';
 import type { Dashboard } from './dashboard.ts';
 
 /** A job to enqueue. `runAt` without an offset is UTC. */
@@ -29,6 +30,7 @@ export const Enqueueing = z.strictObject({
     .describe('Run at this time, ISO 8601; UTC where it has no offset.'),
   id: z.string().refine(isId, { error: ID_RULE }).optional().describe("The job's id; made for it when left out."),
   ...RequestPolicy.shape,
+  ...TraceContext.shape,
 });
 
 export type Enqueueing = z.infer<typeof Enqueueing>;

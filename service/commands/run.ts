@@ -16,6 +16,8 @@ type RunFlags = {
   backoff?: string;
   timeout?: string;
   id?: string;
+  traceparent?: string;
+  tracestate?: string;
   wait?: true;
   waitTimeout?: string;
   json?: true;
@@ -42,6 +44,8 @@ export function addRun(program: Command): void {
     .option('--backoff <kind>', 'how the wait grows: fixed or exponential')
     .option('--timeout <duration>', 'how long one attempt may take')
     .option('--id <id>', "the job's id, instead of one made for it")
+    .option('--traceparent <text>', 'the trace that it belongs to (W3C Trace Context)')
+    .option('--tracestate <text>', 'what tracing systems add to that')
     .option('--wait', 'wait until the job is over; exit with 1 unless it completed')
     .option('--wait-timeout <duration>', 'wait no longer than this; then exit with 124, and the job goes on')
     .option('--json', 'print JSON: the id, or with --wait the status')
@@ -70,8 +74,8 @@ async function report(spool: Spool, id: string, { wait, waitTimeout, json }: Run
 }
 
 function submissionOf(className: string, method: string, args: string[], flags: RunFlags): Submission {
-  const { priority, delay, at, retries, retryDelay, backoff, timeout, id } = flags;
-  const given = { priority, delay, at, retries, retryDelay, backoff, timeout, id };
+  const { priority, delay, at, retries, retryDelay, backoff, timeout, id, traceparent, tracestate } = flags;
+  const given = { priority, delay, at, retries, retryDelay, backoff, timeout, id, traceparent, tracestate };
   // What is wrong in them, `submit` says: it checks all that it writes.
   const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Omit<Submission, 'class'>;
   return { class: className, method, params: paramsOf(args, flags.params), ...options };

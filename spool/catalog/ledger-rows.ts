@@ -305,6 +305,8 @@ const Line = z.object({
   finishedAt: z.string(),
   durationMs: z.number(),
   attempts: z.array(Attempt),
+  traceparent: z.string().optional(),
+  tracestate: z.string().optional(),
   result: z.unknown().optional(),
 }) satisfies z.ZodType<LedgerLine>;
 

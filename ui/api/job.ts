@@ -5,6 +5,7 @@ import { maskJob } from '../../spool/mask.ts';
 import type { JobStatus } from '../../spool/query.ts';
 import { RequestPolicy } from '../../spool/request.ts';
 import { STATES } from '../../spool/state.ts';
+import { TraceContext } from '../../spool/trace-context.ts';
 
 export const State = z.enum(STATES).meta({
   id: 'State',
@@ -41,6 +42,8 @@ const fields = {
   retryDelay: RequestPolicy.shape.retryDelay,
   backoff: RequestPolicy.shape.backoff,
   timeout: RequestPolicy.shape.timeout,
+  traceparent: TraceContext.shape.traceparent,
+  tracestate: TraceContext.shape.tracestate,
   spent: z.number().optional().describe('Attempts that count against the retries: since it was last retried by hand.'),
   crashes: z.number().optional().describe('How many of those ended with the death of their runner.'),
   snoozes: z.number().optional().describe('How often it put itself off.'),

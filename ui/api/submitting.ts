@@ -7,6 +7,7 @@ import { MAX_BATCH_LINES } from '../../spool/batch-name.ts';
 import { durationMs } from '../../spool/duration.ts';
 import { ID_RULE, isId } from '../../spool/filename.ts';
 import type { JobStatus } from '../../spool/query.ts';
+import { traceContextIn } from '../../spool/trace-context.ts';
 import type { Dashboard, Env } from '../dashboard.ts';
 import { Enqueueing, enqueue, enqueueMany, momentOf } from '../enqueueing.ts';
 import { problem } from '../problem.ts';
@@ -24,7 +25,7 @@ export function submittingApi(dashboard: Dashboard): OpenAPIHono<Env> {
   api.openapi(SUBMIT, async (context) => {
     const { params } = (await context.req.json()) as Partial<Submission>;
     // As it came: zod would lose a key "__proto__".
-    const given = { ...context.req.valid('json'), params: params ?? [] };
+    const given = withTrace(context, { ...context.req.valid('json'), params: params ?? [] });
     const named = idOf(given.id, context.req.valid('header')['Idempotency-Key']);
     if ('mistake' in named) return answerMistakes(context, [named.mistake]);
     const { id } = named;
@@ -69,6 +70,11 @@ const SUBMIT = createRoute({
         .string()
         .optional()
         .describe("The same as the body's `id`, for clients that send this header. Must be a valid id."),
+      traceparent: z
+        .string()
+        .optional()
+        .describe('As the body\u2019s, where that has none (W3C Trace Context). Ignored where it is not valid.'),
+      tracestate: z.string().optional().describe('Likewise.'),
     }),
     body: {
       required: true,
@@ -107,7 +113,8 @@ async function submitMany(dashboard: Dashboard, context: Context<Env>, given: un
   const parsed = Submissions.safeParse(given);
   if (!parsed.success) return answerMistakes(context, mistakesOf('json', parsed.error, given));
   // As they came: zod would lose a key "__proto__".
-  const jobs = (given as Submission[]).map(({ at, ...rest }) => (at === undefined ? rest : { ...rest, runAt: at }));
+  const traced = (given as Submission[]).map((job) => withTrace(context, job));
+  const jobs = traced.map(({ at, ...rest }) => (at === undefined ? rest : { ...rest, runAt: at }));
   const enqueued = await enqueueMany(dashboard, jobs, context.get('who'));
   if (enqueued.kind === 'conflict') return problem(context, 409, titleOf(409), enqueued.text, { id: enqueued.id });
   if (enqueued.kind === 'done') return context.json({ ids: enqueued.ids } satisfies z.infer<typeof SubmittedMany>, 201);
@@ -119,6 +126,9 @@ async function submitMany(dashboard: Dashboard, context: Context<Env>, given: un
     })),
   );
 }
+
+// A client that traces sends the header by itself; what its job says comes before.
+const withTrace = ({ req }: Context, given: Submission): Submission => ({ ...traceContextIn((name) => req.header(name)), ...given });
 
 function idOf(id: string | undefined, key: string | undefined): { id: string | undefined } | { mistake: Mistake } {
   if (key === undefined) return { id };
