@@ -281,7 +281,7 @@ export class Dispatcher {
   }
 
   async #lookOnce(how: 'look' | 'scan'): Promise<void> {
-    if (how === 'scan') this.#doorbell?.check();
+    if (how === 'scan') await this.#doorbell?.check();
     this.#checkObstacle(how === 'scan');
     if (this.#obstacle === 'unusable') return;
     this.#backlog.forgetGone();

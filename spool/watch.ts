@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import chokidar, { type FSWatcher } from 'chokidar';
 import { messageOf } from './errors.ts';
 import type { Spool } from './spool.ts';
@@ -25,6 +26,12 @@ export class Doorbell {
   /** What the events of this turn were about: a name in incoming/, or something else. */
   readonly #heard: (string | undefined)[] = [];
   #ringing: NodeJS.Immediate | undefined;
+  /** Whether an event told of a file that came, since the last check. */
+  #hasToldOfArrival = false;
+  /** What was in incoming/ at the last check. */
+  #known = new Set<string>();
+  /** How many checks in a row found what no event had told of. */
+  #misses = 0;
 
   /** Watches the small folders; jobs that wait are never watched. */
   constructor(spool: Spool, events: DoorbellEvents) {
@@ -33,8 +40,16 @@ export class Doorbell {
     this.#open();
   }
 
-  /** To be called at every scan: watches anew where a folder was replaced, and where watching failed a while ago. */
-  check(clock = performance.now()): void {
+  /**
+   * To be called at every scan, before anything is accepted: watches anew where a folder was replaced, and where watching failed a while ago; finds
+   * out where no events arrive.
+   */
+  async check(clock = performance.now()): Promise<void> {
+    this.#mend(clock);
+    await this.#findSilence();
+  }
+
+  #mend(clock: number): void {
     const there = this.#identify();
     const isReplaced = there !== '' && there !== this.#watched;
     const isDue = this.#againAt !== undefined && clock >= this.#againAt;
@@ -80,8 +95,39 @@ export class Doorbell {
     this.#heard.push(nameInIncoming);
     this.#ringing ??= setImmediate(() => {
       this.#ringing = undefined;
-      if (this.#isNews(this.#heard.splice(0))) this.#events.onRing();
+      const heard = this.#heard.splice(0);
+      if (!this.#isNews(heard)) return;
+      if (heard.some((name) => name !== undefined)) this.#hasToldOfArrival = true;
+      this.#events.onRing();
     });
+  }
+
+  // A probe of our own proves little: what is written on this machine is told of also where that of others is not (NFS, mounts that are
+  // written to from outside). So this looks at what really came.
+  async #findSilence(): Promise<void> {
+    if (this.#watcher === undefined || this.#againAt !== undefined) return;
+    const there = this.#requests();
+    const hasNew = there.some((name) => !this.#known.has(name));
+    this.#known = new Set(there);
+    // Events that have arrived and wait for their turn.
+    if (hasNew) for (let turn = 0; turn < 3; turn++) await nextTurn();
+    if (this.#hasToldOfArrival) {
+      if (this.#misses >= SILENT_AFTER) this.#events.onNote(`file events arrive from ${this.#spool.incoming} again`);
+      this.#misses = 0;
+    } else if (hasNew) {
+      this.#misses += 1;
+      if (this.#misses === SILENT_AFTER) this.#events.onNote(silence(this.#spool.incoming));
+    }
+    this.#hasToldOfArrival = false;
+  }
+
+  #requests(): string[] {
+    const { disk, incoming } = this.#spool;
+    try {
+      return this.#hasToldOfArrival ? [] : disk.names(incoming).filter((name) => /^[^.].*\.(json|ndjson)$/.test(name));
+    } catch {
+      return [];
+    }
   }
 
   // That a file left incoming/ is an event too: one for each job that is accepted.
@@ -130,6 +176,12 @@ export class Doorbell {
     }
   }
 }
+
+/** Once may be a file that came in the moment of the scan. */
+const SILENT_AFTER = 3;
+
+const silence = (incoming: string): string =>
+  `no file events arrive from ${incoming}: requests came, and nothing told of them (usual on NFS, and on mounts that are written to from outside). The regular scan finds them, as with JOBSPOOL_WATCH=poll; JOBSPOOL_SCAN says how often`;
 
 /** Limits on watches are raised, and programs that used them up end. */
 const AGAIN_MS = 60_000;

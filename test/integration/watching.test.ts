@@ -43,6 +43,7 @@ test('a burst of more renames than the kernel queues events for, while the dispa
   assert.equal(await service.stop(), 0);
   assert.deepEqual(brokenPromises(spool, ids), []);
   assert.equal(fs.readdirSync(spool.pending).length, scheduled.length);
+  assert.doesNotMatch(service.output(), /no file events arrive/);
 });
 
 test('a crowd of files that wait, and as many that were dropped, is known at the start, and takes little memory', async (t) => {
@@ -95,6 +96,30 @@ for (const limit of ['max_inotify_watches', 'max_inotify_instances'] as const) {
     assert.match(said[0] ?? '', /"level":"warn".*(ENOSPC|EMFILE)/);
   });
 }
+
+test('where producers write past the mount that is watched, jobs are found by the scan, and the log says once that no events arrive', async (t) => {
+  const folder = path.dirname(spoolInMemory(t).root);
+  const [lower, upper, work, merged] = ['lower', 'upper', 'work', 'merged'].map((name) => path.join(folder, name)) as [
+    string,
+    string,
+    string,
+    string,
+  ];
+  for (const made of [lower, upper, work, merged]) fs.mkdirSync(made);
+  const mount = `mount -t overlay overlay -o lowerdir=${lower},upperdir=${upper},workdir=${work} ${merged}`;
+  const namespace = ['--mount', '--propagation', 'private', 'sh', '-c'];
+  if (spawnSync('unshare', [...namespace, mount]).status !== 0) return t.skip('SKIPPED: overlay mounts need root and unshare(1)');
+  const output = startIn(t, path.join(merged, 'spool'), [...namespace, `${mount} && exec "$0" "$@"`], { JOBSPOOL_SCAN: '1s' });
+  await waitFor(() => output().includes('dispatcher started'), 'the service to start', PATIENT);
+  // As a host does that writes into a folder which a container has mounted.
+  const outside = openSpool(path.join(upper, 'spool'), { durability: 'none' });
+  for (let number = 0; number < 5; number++) {
+    drop(outside, `outside-${number}`);
+    await waitFor(() => jobStatus(outside, `outside-${number}`)?.state === 'completed', `job ${number} to run`, PATIENT);
+  }
+  await waitFor(() => output().includes('no file events arrive from'), 'the log to say so', PATIENT);
+  assert.equal(output().split('no file events arrive from').length - 1, 1, output());
+});
 
 test('folders that are replaced, removed and made anew, or moved away and back under the service are noticed, and jobs go on', async (t) => {
   const spool = spoolInMemory(t);
@@ -150,11 +175,11 @@ test('the doorbell rings for a folder that has taken the place of the one it wat
   await ringsFor(() => fs.rmSync(spool.paused), 'its end');
   await ringsFor(() => fs.writeFileSync(spool.cancelMarker('a'), ''), 'a cancel marker');
   fs.rmSync(spool.incoming, { recursive: true });
-  doorbell.check();
+  await doorbell.check();
   fs.mkdirSync(spool.incoming);
-  doorbell.check();
+  await doorbell.check();
   assert.equal(notes.length, 1);
-  doorbell.check();
+  await doorbell.check();
   assert.equal(notes.length, 1, 'once for each time');
   await ringsFor(() => dropFile(spool, 'b.json', '{}'), 'a file in the new folder');
 });
@@ -230,24 +255,25 @@ const start = (t: TestContext, spool: Spool, env: Record<string, string> = {}): 
 
 /** The real service in a user namespace of its own, in which it may have no such thing. Gives its output so far. */
 function startLimited(t: TestContext, spool: Spool, limit: string): () => string {
-  const script = `echo 0 > /proc/sys/user/${limit} && exec "$0" "$@"`;
-  const child: ChildProcess = spawn(
-    'unshare',
-    ['-U', '-r', 'sh', '-c', script, process.execPath, path.join(ROOT, 'service', 'main.ts'), 'serve'],
-    {
-      cwd: ROOT,
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env: {
-        ...process.env,
-        JOBSPOOL_DIR: spool.root,
-        JOBSPOOL_JOBS: TROUBLE,
-        JOBSPOOL_PORT: '0',
-        JOBSPOOL_RUNNERS: '1',
-        JOBSPOOL_SCAN: '200ms',
-        JOBSPOOL_DURABILITY: 'none',
-      },
+  return startIn(t, spool.root, ['-U', '-r', 'sh', '-c', `echo 0 > /proc/sys/user/${limit} && exec "$0" "$@"`]);
+}
+
+/** The real service as the last thing that `unshare` runs. Gives its output so far. */
+function startIn(t: TestContext, dir: string, namespace: string[], env: Record<string, string> = {}): () => string {
+  const child: ChildProcess = spawn('unshare', [...namespace, process.execPath, path.join(ROOT, 'service', 'main.ts'), 'serve'], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: {
+      ...process.env,
+      JOBSPOOL_DIR: dir,
+      JOBSPOOL_JOBS: TROUBLE,
+      JOBSPOOL_PORT: '0',
+      JOBSPOOL_RUNNERS: '1',
+      JOBSPOOL_SCAN: '200ms',
+      JOBSPOOL_DURABILITY: 'none',
+      ...env,
     },
-  );
+  });
   const exited = new Promise((resolve) => child.once('exit', resolve));
   // Its runners end with it: they see that their dispatcher is gone.
   afterwards(t, async () => {
