@@ -2,6 +2,7 @@ import { monotonicFactory } from 'ulid';
 import { batchTooLarge, checkBatch } from './batch.ts';
 import { type BatchName, type BatchRequestName, batchFileName, MAX_BATCH_BYTES, memberId, parseBatchRequestName } from './batch-name.ts';
 import type { Lines } from './batch-place.ts';
+import { ownerOf, who } from './denial.ts';
 import type { FileFacts } from './disk.ts';
 import { errnoOf } from './errors.ts';
 import { jobFileName, parseRequestName, type RequestName } from './filename.ts';
@@ -104,7 +105,7 @@ export class Intake {
       case 'not-a-file':
         return this.#rejectStranger(look, file.what);
       case 'unreadable':
-        return this.#later(look, `the file cannot be read: ${visible(file.reason)}`);
+        return this.#later(look, `the file cannot be read: ${visible(file.reason)}${file.isDenied ? this.#denial(look.name) : ''}`);
       case 'too-large':
         return this.#later(look, isBatch ? batchTooLarge(file.size) : tooLarge(file.size).reason);
       case 'not-utf8':
@@ -202,6 +203,12 @@ export class Intake {
       if (what === 'a folder' && ['EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) this.#immovable.set(name, clock);
       throw error;
     }
+  }
+
+  // Its name may be moved by whoever may write to the folder; its text is for whom its owner says.
+  #denial(name: string): string {
+    const owner = ownerOf(this.#spool.disk, `${this.#spool.incoming}/${name}`) ?? 'cannot be looked at';
+    return `; it ${owner}, and the service is ${who()}: let its producer have the umask 007 and the spool's group (chmod g+s on tmp/), chmod g+r what was rejected, and retry it`;
   }
 
   #reject(name: string, parsed: RequestName, reason: string, request?: Request): Accepted {

@@ -1,3 +1,4 @@
+import { denialOf } from './denial.ts';
 import { messageOf } from './errors.ts';
 import { FOLDERS } from './layout.ts';
 import type { Spool } from './spool.ts';
@@ -11,6 +12,7 @@ export function whyUnusable(spool: Spool): string | undefined {
     for (const folder of FOLDERS) spool.disk.checkAccess(spool[folder]);
     return undefined;
   } catch (error) {
-    return `the spool cannot be used: ${messageOf(error)}`;
+    const denial = denialOf(spool.disk, error);
+    return `the spool cannot be used: ${messageOf(error)}${denial === undefined ? '' : `; ${denial}`}`;
   }
 }

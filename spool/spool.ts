@@ -1,3 +1,4 @@
+import { denialOf } from './denial.ts';
 import { type Disk, disk as realDisk } from './disk.ts';
 import { atBest, errnoOf, messageOf, SpoolError } from './errors.ts';
 import { FOLDERS, type Layout, layout, SPOOL_VERSION } from './layout.ts';
@@ -93,7 +94,7 @@ const MAX_VERSION_BYTES = 100;
 function versionText({ disk, version }: Spool): string | undefined {
   const file = disk.inspect(version, MAX_VERSION_BYTES);
   if (file.kind === 'missing') return undefined;
-  if (file.kind === 'unreadable') throw new Error(file.reason);
+  if (file.kind === 'unreadable') throw Object.assign(new Error(file.reason), file.isDenied ? { code: 'EACCES', path: version } : {});
   if (file.kind === 'text') return file.text;
   return file.kind === 'not-a-file' ? file.what : 'a file that holds something else';
 }
@@ -118,6 +119,8 @@ function checkOneFileSystem(spool: Spool): void {
 function accessError(spool: Spool, error: unknown): SpoolError {
   const who = process.getuid ? ` as uid ${process.getuid()}, gid ${process.getgid?.()}` : '';
   const fix =
-    errnoOf(error) === 'EROFS' ? 'Mount it writable.' : 'Give that user or group read, write and enter permission (chown or chmod g+rwx).';
+    errnoOf(error) === 'EROFS'
+      ? 'Mount it writable.'
+      : `Give that user or group read, write and enter permission: ${denialOf(spool.disk, error) ?? 'chown it, or chmod g+rwxs'}.`;
   return new SpoolError('SPOOL_ACCESS', `open the spool ${spool.root}${who}: ${messageOf(error)}. ${fix}`, { cause: error });
 }

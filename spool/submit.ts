@@ -1,5 +1,6 @@
 import { monotonicFactory } from 'ulid';
 import { MAX_BATCH_BYTES, MAX_BATCH_LINES, memberId } from './batch-name.ts';
+import { denialOf } from './denial.ts';
 import { type Duration, parseDuration } from './duration.ts';
 import { atBest, isFull, messageOf, SpoolError } from './errors.ts';
 import { DEFAULT_PRIORITY, formatRunAt, ID_RULE, isId, MAX_PRIORITY, MAX_RUN_AT, MIN_RUN_AT } from './filename.ts';
@@ -124,6 +125,11 @@ function removeDrafts(spool: Spool, written: Written[]): void {
 
 // A full disk says neither which one it is nor what became of the job.
 function unwritten(spool: Spool, what: string, error: unknown): unknown {
+  const denial = denialOf(spool.disk, error);
+  if (denial !== undefined) {
+    const message = `submit ${what}: ${messageOf(error)}. Nothing was submitted: ${denial}`;
+    return new SpoolError('SPOOL_ACCESS', message, { cause: error });
+  }
   if (!isFull(error)) return error;
   const message = `submit ${what}: nothing can be written to ${spool.tmp}: ${messageOf(error)}. Nothing was submitted; try again when its disk has room`;
   return new SpoolError('SPOOL_FULL', message, { cause: error });

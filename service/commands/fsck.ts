@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { who } from '../../spool/denial.ts';
 import { disk } from '../../spool/disk.ts';
-import { who } from '../../spool/doctor/folders.ts';
 import { messageOf, SpoolError } from '../../spool/errors.ts';
 import type { LookOptions } from '../../spool/fsck/look.ts';
 import { goneLine, type Sums, type Where } from '../../spool/fsck/sums.ts';

@@ -1,5 +1,6 @@
 /** Whether the spool's folders are there and this user may use them: each is tried. */
 import path from 'node:path';
+import { ownerOf, who } from '../denial.ts';
 import { errnoOf, messageOf } from '../errors.ts';
 import { FOLDERS } from '../layout.ts';
 import type { Spool } from '../spool.ts';
@@ -83,11 +84,8 @@ function remedy(code: string | undefined, spool: Spool, folder: string): string 
   if (code === 'ENOSPC') return 'the disk is full: make room, or raise the number of inodes';
   if (code === 'EDQUOT') return 'the quota of this user is used up';
   if (code === 'ENOENT') return 'jobspool fsck --repair makes what is missing';
-  const details = spool.disk.details(folder);
-  const owner = details
-    ? `it belongs to uid ${details.uid}, gid ${details.gid}, with the permissions ${details.mode.toString(8)}`
-    : 'it cannot be looked at';
-  return `${owner}; chown it to the service's user, or chgrp it to a group of that user and chmod 770 ${folder}`;
+  const owner = ownerOf(spool.disk, folder) ?? 'cannot be looked at';
+  return `it ${owner}; chown it to the service's user, or chgrp it to a group of that user and chmod 770 ${folder}`;
 }
 
 /** Whether who asks is whom the spool belongs to. */
@@ -99,10 +97,4 @@ export function user(spool: Spool): Answer | undefined {
   return warn(
     `the spool belongs to uid ${owner}, and this was tried by ${who()}: ${advice}${uid === 0 ? '; root may do what others may not' : ''}`,
   );
-}
-
-/** This process's user in words. */
-export function who(): string {
-  if (!process.getuid) return 'this user';
-  return `uid ${process.getuid()} (gid ${process.getgid?.()}, umask ${process.umask().toString(8).padStart(3, '0')})`;
 }
