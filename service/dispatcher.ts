@@ -186,6 +186,11 @@ export class Dispatcher {
     return this.#pool.readyCount;
   }
 
+  /** Why the last runner that was started did not get ready; undefined once one has. */
+  get startFailure(): string | undefined {
+    return this.#pool.startFailure;
+  }
+
   /** Whether nothing is due, being accepted, or running here: what waits, waits for its time. */
   get isIdle(): boolean {
     if (this.#looking || this.#backlog.hasReady || this.#pool.proposedCount > 0) return false;

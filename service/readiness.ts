@@ -12,12 +12,13 @@ export function reasonsOfService(spool: Spool, dispatcher: DispatcherView): stri
   return [...(unusable === undefined ? [] : [unusable]), ...reasonsOfDispatcher(dispatcher)];
 }
 
-type DispatcherView = Pick<Dispatcher, 'obstacle' | 'readyRunners'>;
+type DispatcherView = Pick<Dispatcher, 'obstacle' | 'readyRunners'> & Partial<Pick<Dispatcher, 'startFailure'>>;
 
 /** The reasons of a dispatcher. */
-export function reasonsOfDispatcher({ obstacle, readyRunners }: DispatcherView): string[] {
+export function reasonsOfDispatcher({ obstacle, readyRunners, startFailure }: DispatcherView): string[] {
   const reason = obstacle && WORDS[obstacle];
-  return [...(reason === undefined ? [] : [reason]), ...(readyRunners === 0 ? ['no runner is ready'] : [])];
+  const unready = startFailure === undefined ? 'no runner is ready' : `no runner is ready: ${startFailure}`;
+  return [...(reason === undefined ? [] : [reason]), ...(readyRunners === 0 ? [unready] : [])];
 }
 
 /** Of a spool that other processes serve: what can be seen in it. Keep the `liveness` between calls: it learns who is silent. */

@@ -77,6 +77,7 @@ export class RunnerPool {
   readonly #members = new Set<Member>();
   #target = 0;
   #failures = 0;
+  #startFailure: string | undefined;
   #restart: NodeJS.Timeout | undefined;
   #stuckCheck: NodeJS.Timeout | undefined;
 
@@ -112,6 +113,11 @@ export class RunnerPool {
   /** How many runners are there to be proposed to. */
   get readyCount(): number {
     return this.#serving().length;
+  }
+
+  /** Why the last runner that was started did not get ready; undefined once one has. */
+  get startFailure(): string | undefined {
+    return this.#startFailure;
   }
 
   /** How many proposed jobs have not been reported on. */
@@ -310,6 +316,7 @@ export class RunnerPool {
       case 'ready':
         member.slot = message.slot;
         this.#failures = 0;
+        this.#startFailure = undefined;
         return this.#events.onRoom();
       case 'retiring':
         member.retiring = true;
@@ -407,6 +414,8 @@ export class RunnerPool {
   // A runner that never gets ready (a broken allow-list, no memory) is not started in a tight loop.
   #noteFailure({ code, signal, lastWords }: RunnerExit): void {
     const how = signal ? `was killed by ${signal}` : `exited with code ${code}`;
+    // The sentence of the error, without its stack.
+    this.#startFailure = /^\w*Error\b.*$/m.exec(lastWords)?.[0] ?? `it ${how}`;
     this.#retryLater(`start a runner: it ${how} before it was ready`, { output: lastWords.slice(-4_096) });
   }
 

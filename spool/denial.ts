@@ -20,7 +20,11 @@ export function denialOf(disk: Disk, error: unknown): string | undefined {
   const denied = (error as { path?: unknown }).path;
   if (!['EACCES', 'EPERM'].includes(errnoOf(error) ?? '') || typeof denied !== 'string') return undefined;
   const file = nearest(disk, denied);
-  return `${file} ${ownerOf(disk, file)}, and this is ${who()}: put that user into that group, or chgrp the spool to one of its groups and chmod g+rwxs its folders`;
+  const isOwn = detailsOf(disk, file)?.uid === process.getuid?.();
+  const remedy = isOwn
+    ? `chmod u+rwX ${file}`
+    : 'put that user into that group, or chgrp the spool to one of its groups and chmod g+rwxs its folders';
+  return `${file} ${ownerOf(disk, file)}, and this is ${who()}: ${remedy}`;
 }
 
 // A folder that may not be entered hides what is in it.

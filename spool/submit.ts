@@ -9,18 +9,20 @@ import { SharedSync } from './shared-sync.ts';
 import { type Spool, temporaryFile } from './spool.ts';
 import type { TraceContext } from './trace-context.ts';
 
-/** When and how a job is to run; what is left out falls back to the method's policy, then the service's. With `traceparent` it belongs to that trace. */
-export type SubmitOptions = RequestPolicy &
-  TraceContext & {
-    /** 1 to 10, higher runs first. Default 5. */
-    priority?: number;
-    /** Run this long after now: seconds, or a text such as `5m`. */
-    delay?: Duration;
-    /** Run at this time: a Date, or a text that `new Date` reads. Not together with `delay`. */
-    at?: Date | string;
-    /** The job's id; made by us when left out. Must not be the id of a job that is still live. */
-    id?: string;
-  };
+/** How failures are met, and the trace that a job belongs to. */
+type Asked = RequestPolicy & TraceContext;
+
+/** When and how a job is to run; what is left out falls back to the method's policy, then the service's. */
+export type SubmitOptions = Asked & {
+  /** 1 to 10, higher runs first. Default 5. */
+  priority?: number;
+  /** Run this long after now: seconds, or a text such as `5m`. */
+  delay?: Duration;
+  /** Run at this time: a Date, or a text that `new Date` reads. Not together with `delay`. */
+  at?: Date | string;
+  /** The job's id; made by us when left out. Must not be the id of a job that is still live. */
+  id?: string;
+};
 
 /** What to run. */
 export type Submission = {

@@ -6,7 +6,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { readConfig, settingsOf } from '../../service/config.ts';
-import { acquireSlot } from '../../spool/lease.ts';
+import { acquireSlot, holderOfSlot, slots } from '../../spool/lease.ts';
 import { jobStatus } from '../../spool/query.ts';
 import { openSpool, type Spool } from '../../spool/spool.ts';
 import { waitForJob } from '../../spool/wait.ts';
@@ -74,6 +74,23 @@ test('a service that is stopping says so, stays usable while its jobs finish, an
   assert.ok(performance.now() - began < 5_000, `it took ${Math.round(performance.now() - began)} ms to end`);
   assert.match(await stream, /event: bye/);
   assert.equal(jobStatus(spool, 'long')?.state, 'completed');
+});
+
+test('an allow-list that is broken under the service is named as the reason why no runner is ready, and no longer once it is mended', async (t) => {
+  const list = path.join(tempFolder(t), 'list.json');
+  const text = fs.readFileSync(path.resolve(ROOT, 'test/compat/allowlist.json'), 'utf8');
+  const whole = text.replaceAll('"./', `"${ROOT}/test/compat/`);
+  fs.writeFileSync(list, whole);
+  const service = await startService(t, { allowlist: list, env: { JOBSPOOL_RUNNERS: '1' } });
+  const { base, spool } = opened(service);
+  await waitFor(() => isReady(base), 'it to be ready');
+  fs.writeFileSync(list, '{"Broken":');
+  const [runner] = slots(spool).filter((slot) => holderOfSlot(spool, slot)?.kind === 'runner');
+  fs.writeFileSync(path.join(spool.running, `${runner}.drain`), '');
+  const named = /^no runner is ready: AllowlistError: .*list\.json/;
+  await waitFor(async () => named.test((await ready(base))?.reasons.join() ?? ''), 'the reason to name the allow-list');
+  fs.writeFileSync(list, whole);
+  await waitFor(() => isReady(base), 'it to be ready again', { timeoutMs: 60_000 });
 });
 
 test('a dashboard that breaks down stops no job and comes back under the same address', async (t) => {

@@ -20,6 +20,9 @@ test('a service is ready with a runner, also while it is paused, and says each r
   assert.deepEqual(reasonsOfDispatcher({ obstacle: undefined, readyRunners: 1 }), []);
   assert.deepEqual(reasonsOfDispatcher({ obstacle: 'paused', readyRunners: 1 }), []);
   assert.deepEqual(reasonsOfDispatcher({ obstacle: undefined, readyRunners: 0 }), ['no runner is ready']);
+  const startFailure = 'AllowlistError: read the allow-list list.ts: it is broken';
+  assert.deepEqual(reasonsOfDispatcher({ obstacle: undefined, readyRunners: 0, startFailure }), [`no runner is ready: ${startFailure}`]);
+  assert.deepEqual(reasonsOfDispatcher({ obstacle: undefined, readyRunners: 1, startFailure }), []);
   assert.deepEqual(reasonsOfDispatcher({ obstacle: 'disk-low', readyRunners: 2 }), ['the disk is nearly full (JOBSPOOL_MIN_FREE)']);
   assert.deepEqual(reasonsOfDispatcher({ obstacle: 'disk-full', readyRunners: 2 }), [
     'the disk is full: no bytes are left on it, or no files',
