@@ -2,14 +2,23 @@
 import { type BatchName, batchFileName, parseBatchName } from '../spool/batch-name.ts';
 import { putBack } from '../spool/claim.ts';
 import { type BatchText, type BatchTexts, type ClaimedPart, claimPart, type LineJob, lineJob } from '../spool/claim-part.ts';
-import { mayPass } from '../spool/errors.ts';
 import type { Job } from '../spool/job.ts';
 import { giveBack, singleOut } from '../spool/part.ts';
 import { reject } from '../spool/reject.ts';
 import { Chunk } from './chunk.ts';
 import type { Settlement } from './messages.ts';
 import type { Place } from './places.ts';
-import { atPlace, type BegunAttempt, type Bench, cancelUnrun, type RanAttempt, recorded, rejectSpoilt, runHeld } from './run-attempt.ts';
+import {
+  atPlace,
+  type BegunAttempt,
+  type Bench,
+  cancelUnrun,
+  claimSafely,
+  type RanAttempt,
+  recorded,
+  rejectSpoilt,
+  runHeld,
+} from './run-attempt.ts';
 
 /** What the runner hears of a chunk while it runs. */
 export type ChunkEvents = {
@@ -111,17 +120,6 @@ function noteCut({ ledger }: Bench, chunk: Chunk | undefined, line: number): voi
 async function giveBackFrom(bench: Bench, part: BatchName, line: number, { job }: LineJob): Promise<string | undefined> {
   const given = await recorded(bench, job, { to: 'pending' }, () => giveBack(bench.spool, bench.slot, part, line));
   return given?.rest;
-}
-
-// A disk that cannot be written on just now is no reason to end: the part waits where it is, and is proposed again.
-async function claimSafely(claim: () => ClaimedPart): Promise<ClaimedPart> {
-  try {
-    return claim();
-  } catch (error) {
-    if (!mayPass(error)) throw error;
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
-    return { kind: 'missing' };
-  }
 }
 
 // It is found again at the next scan, and not proposed before that.
