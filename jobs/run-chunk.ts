@@ -61,7 +61,7 @@ async function unclaimed(bench: Bench, name: string, claimed: Exclude<ClaimedPar
 async function runAlone(bench: Bench, first: LineJob, text: BatchText, place: Place | undefined): Promise<RanAttempt | BegunAttempt> {
   await makeSingle(bench, first, text);
   if (first.spoilt !== undefined) return rejectSpoilt(bench, first.job.name, first.spoilt);
-  return runHeld(bench, first.job, text.writtenAt, place, isCancelRequested(bench, first.job.id));
+  return runHeld(bench, first.job, text.writtenAt, place, bench.cancelRequests.has(first.job.id));
 }
 
 // Beside others, or in a process of its own: then a job is an ordinary one, with a file of its own.
@@ -71,7 +71,7 @@ function runsAlone({ allowlist }: Bench, request: LineJob['job']['request']): bo
 }
 
 async function runLines(bench: Bench, part: BatchName, text: BatchText, events: ChunkEvents): Promise<RanAttempt> {
-  const { spool, slot, board, ledger } = bench;
+  const { spool, slot, board, ledger, cancelRequests } = bench;
   const chunk = new Chunk(spool, slot, part, board);
   bench.chunk = chunk;
   let rest: string | undefined;
@@ -83,7 +83,7 @@ async function runLines(bench: Bench, part: BatchName, text: BatchText, events: 
       chunk.endAt(line - 1);
       break;
     }
-    const ran = await runLine(bench, next, text, isCancelRequested(bench, next.job.id) || isCancelRequested(bench, part.id));
+    const ran = await runLine(bench, next, text, cancelRequests.has(next.job.id) || cancelRequests.has(part.id));
     await events.onRan(ran);
     // The slot is not ours any more: what is in it neither.
     isLost = ran.to === 'missing';
@@ -147,5 +147,3 @@ function makeSingle(bench: Bench, next: LineJob, { writtenAt }: BatchText): Prom
 
 // What the log says of it all.
 const batchOf = (name: string): Job => ({ ...(parseBatchName(name) as BatchName), name, request: { class: '', method: '', params: [] } });
-
-const isCancelRequested = ({ cancelRequests }: Bench, id: string): boolean => cancelRequests.has(id);
