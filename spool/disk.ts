@@ -149,15 +149,7 @@ export const disk = {
    * file is renamed instead, if the name is free.
    */
   link(from: string, to: string): boolean {
-    try {
-      fs.linkSync(from, to);
-      return true;
-    } catch (error) {
-      const code = errnoOf(error) ?? '';
-      if (code === 'EEXIST' || code === 'ENOENT') return false;
-      if (!NO_LINKS.includes(code)) throw error;
-      return !disk.exists(to) && disk.rename(from, to);
-    }
+    return linkOr(from, to, () => disk.rename(from, to));
   },
 
   /**
@@ -165,15 +157,7 @@ export const disk = {
    * is where the copy is written.
    */
   twin(from: string, to: string, draft: string): boolean {
-    try {
-      fs.linkSync(from, to);
-      return true;
-    } catch (error) {
-      const code = errnoOf(error) ?? '';
-      if (code === 'EEXIST' || code === 'ENOENT') return false;
-      if (!NO_LINKS.includes(code)) throw error;
-      return !disk.exists(to) && copyAs(from, to, draft);
-    }
+    return linkOr(from, to, () => copyAs(from, to, draft));
   },
 
   remove(file: string): boolean {
@@ -362,6 +346,19 @@ export const disk = {
 
 /** The file system has no hard links, or no more for this file. */
 const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
+
+// `instead`: what makes the name, which is free, where there are no links.
+function linkOr(from: string, to: string, instead: () => boolean): boolean {
+  try {
+    fs.linkSync(from, to);
+    return true;
+  } catch (error) {
+    const code = errnoOf(error) ?? '';
+    if (code === 'EEXIST' || code === 'ENOENT') return false;
+    if (!NO_LINKS.includes(code)) throw error;
+    return !disk.exists(to) && instead();
+  }
+}
 
 function copyAs(from: string, to: string, draft: string): boolean {
   return missingAs(false, () => {

@@ -349,6 +349,20 @@ function bind(world: World, folder: 'failed' | 'cancelled' | 'retrying' | 'pendi
   put(world, `running/${SLOT}`, bound, 'a', failed);
 }
 
+/** Rescues all dead runners, whose jobs ended with `end`, or crashed. */
+const rescuing = (end: End | undefined): Pick<Act, 'act' | 'untrue'> => ({
+  act: ({ spool }) => {
+    const options = rescueOptions(end ? { endOf: () => end } : {});
+    // As the service's rescuer does: first what an earlier rescue of ours could not finish.
+    if (spool.disk.exists(spool.slot(OWN))) settleTaken(spool, OWN, OWN, options);
+    for (const dead of slots(spool).filter((slot) => slot !== OWN)) rescue(spool, dead, OWN, options);
+  },
+  untrue: ({ spool }) => {
+    const left = fs.readdirSync(spool.running);
+    return left.length > 0 && `the rescue is done, and ${left.join(', ')} is left`;
+  },
+});
+
 const rescues: Act[] = LEFTOVERS.flatMap(({ name, put: putLeftovers, end }) =>
   (name === 'many things' || name === 'a job that is recorded' ? BOTH : (['none'] as const)).map((durability) => ({
     ...plain,
@@ -357,20 +371,10 @@ const rescues: Act[] = LEFTOVERS.flatMap(({ name, put: putLeftovers, end }) =>
     tolerates: /running\/.* holds no whole request: the body is not JSON/,
     prepare: (world) => {
       fs.mkdirSync(world.spool.lock(SLOT));
-      const holder = { kind: 'runner', host: 'host', pid: 1, processStart: '1', bootId: 'b', pidNamespace: 'n', since: 's' };
-      fs.writeFileSync(world.spool.holder(SLOT), JSON.stringify(holder));
+      holderOf(world, SLOT, 'runner');
       putLeftovers(world);
     },
-    act: ({ spool }) => {
-      const options = rescueOptions(end ? { endOf: () => end } : {});
-      // As the service's rescuer does: first what an earlier rescue of ours could not finish.
-      if (spool.disk.exists(spool.slot(OWN))) settleTaken(spool, OWN, OWN, options);
-      for (const dead of slots(spool).filter((slot) => slot !== OWN)) rescue(spool, dead, OWN, options);
-    },
-    untrue: ({ spool }) => {
-      const left = fs.readdirSync(spool.running);
-      return left.length > 0 && `the rescue is done, and ${left.join(', ')} is left`;
-    },
+    ...rescuing(end),
   })),
 );
 
@@ -769,15 +773,7 @@ const rescuedParts: Act[] = PARTS_LEFT.flatMap(({ name, put: putLeftovers, end }
       const kept = fs.readdirSync(world.spool.slot(SLOT)).some((file) => file.includes('@1-'));
       if (!kept) for (const id of ['b.1', 'b.2']) world.acknowledged.delete(id);
     },
-    act: ({ spool }) => {
-      const options = rescueOptions(end ? { endOf: () => end } : {});
-      if (spool.disk.exists(spool.slot(OWN))) settleTaken(spool, OWN, OWN, options);
-      for (const dead of slots(spool).filter((slot) => slot !== OWN)) rescue(spool, dead, OWN, options);
-    },
-    untrue: ({ spool }) => {
-      const left = fs.readdirSync(spool.running);
-      return left.length > 0 && `the rescue is done, and ${left.join(', ')} is left`;
-    },
+    ...rescuing(end),
   })),
 );
 
