@@ -4,6 +4,7 @@ import * as query from '../spool/query.ts';
 import type { Spool } from '../spool/spool.ts';
 import { DEFAULT_DIR, type Durability, openSpool } from '../spool/spool.ts';
 import { type Submission, type SubmitOptions, submit } from '../spool/submit.ts';
+import { submitCall } from '../spool/submit-call.ts';
 import type { WaitOptions } from '../spool/wait.ts';
 import * as waiting from '../spool/wait.ts';
 
@@ -76,8 +77,7 @@ export async function runBackgroundJob(
   { dir, durability, ...options }: RunOptions = {},
 ): Promise<string> {
   const submission = { class: nameOf(handler), method, params: params as Submission['params'], ...options };
-  const [id] = await submit(spoolAt({ dir, durability }), [submission]);
-  return id as string;
+  return submitCall(spoolAt({ dir, durability }), submission);
 }
 
 /** One job of a batch: what `backgroundJob` makes, or the same by the class's name, which no compiler checks. */

@@ -138,7 +138,7 @@ export class Acceptor {
     const { id, priority } = batch;
     const jobs = batch.to - batch.from + 1;
     const { due, words } = dueAt(batch.runAt, now);
-    const fields = { id, class: first.class, method: first.method, priority, ...due, jobs, file: from };
+    const fields = { id, class: first?.class, method: first?.method, priority, ...due, jobs, file: from };
     this.#log.event('accepted', fields, `accepted, a batch of ${jobs} ${jobs === 1 ? 'job' : 'jobs'}${words}`);
   }
 
