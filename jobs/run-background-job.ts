@@ -51,7 +51,7 @@ type Rest<C extends HandlerClass, M> =
 
 /**
  * Enqueues a job and returns its id. When the promise resolves, the job is acknowledged: it will run, whatever crashes. Only the
- * spool's folder is needed, not a running service.
+ * spool's folder is needed, not a running service. Calls that are in flight at once may be written together.
  *
  * With a class, the method's name and parameters are checked by the compiler; with a class's name, by the service alone. The method
  * defaults to `handle`. Throws SpoolError when the request is not valid or the spool cannot be written.

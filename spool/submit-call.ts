@@ -17,8 +17,8 @@ type Traffic = { writing: number; waiting: Call[] };
 
 const traffic = new WeakMap<Spool, Traffic>();
 
-/** So many writes go on at once: two callers need not wait for each other, and of more the rest is gathered. */
-const MAX_WRITING = 2;
+/** A call that finds so many writes under way waits for them, and is then written with all others that do. */
+const MAX_WRITING = 1;
 
 function enter(spool: Spool, call: Call): void {
   const here = traffic.get(spool) ?? { writing: 0, waiting: [] };

@@ -181,7 +181,11 @@ function bundled(drafts: Draft[], now: number, ending: string): File[] {
   for (const draft of drafts) {
     const key = `p${draft.priority}-${draft.runAt}`;
     if (!draft.isMade) files.push({ ...draft, ids: [draft.id] });
-    else bundles.set(key, addTo(files, bundles.get(key), draft, () => emptyBundle(draft, now, ending)));
+    else
+      bundles.set(
+        key,
+        addTo(files, bundles.get(key), draft, () => emptyBundle(draft, now, ending)),
+      );
   }
   return files.map((file) => ('texts' in file ? { ...file, text: (file as Bundle).texts.join('') } : file));
 }

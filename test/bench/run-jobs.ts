@@ -86,7 +86,11 @@ export const WARM_JOBS = 4_000;
 
 // Handlers are loaded, connections are open, and V8 has compiled what runs often, in every process of every contender: a service runs for
 // weeks, and what its first jobs cost is not what is measured here.
-async function warmUp(session: Session, { contender, jobs, tally }: Bout, { how, warmJobs = Math.min(jobs, WARM_JOBS) }: Plan): Promise<number> {
+async function warmUp(
+  session: Session,
+  { contender, jobs, tally }: Bout,
+  { how, warmJobs = Math.min(jobs, WARM_JOBS) }: Plan,
+): Promise<number> {
   const count = (contender.share ?? 1) < 0.1 ? 2 : Math.max(2, warmJobs);
   const inFlight: Order['how'] = { kind: 'one-by-one', inFlight: 10 };
   for (const [first, kind] of [inFlight, how.kind === 'spaced' ? inFlight : how].entries()) {

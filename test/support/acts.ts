@@ -22,6 +22,7 @@ import { finishMoves, settle } from '../../spool/settle.ts';
 import { type Durability, openSpool, type Spool } from '../../spool/spool.ts';
 import { cancel, remove, retry, runNow, setPriority } from '../../spool/steer.ts';
 import { type Submission, submit } from '../../spool/submit.ts';
+import { submitCall } from '../../spool/submit-call.ts';
 import { attemptAt } from './job-files.ts';
 import { intakeOf, LATER, rescueOptions } from './run-to-end.ts';
 
@@ -132,6 +133,37 @@ const submits: Act[] = SUBMISSIONS.flatMap(({ name, jobs }) =>
     isRepeated: false,
   })),
 );
+
+const IN_FLIGHT = 8;
+
+const calls: Act[] = BOTH.map((durability) => ({
+  ...plain,
+  name: `submit by calls in flight, durability ${durability}`,
+  durability,
+  act: callAll,
+  untrue: (world) => submittedIn(world) < IN_FLIGHT && 'not all of them are in incoming/',
+  wrongAfterError: (world) =>
+    submittedIn(world) !== world.acknowledged.size &&
+    `${world.acknowledged.size} of ${IN_FLIGHT} are said to be submitted, and ${submittedIn(world)} are`,
+  isRepeated: false,
+}));
+
+async function callAll({ spool, acknowledged }: World): Promise<void> {
+  const settled = await Promise.allSettled(Array.from({ length: IN_FLIGHT }, () => submitCall(spool, one())));
+  for (const call of settled) {
+    if (call.status === 'fulfilled') acknowledged.add(call.value);
+    else if (call.reason instanceof SpoolError) for (const id of call.reason.submitted) acknowledged.add(id);
+  }
+  const failed = settled.find(({ status }) => status === 'rejected');
+  if (failed) throw (failed as PromiseRejectedResult).reason;
+}
+
+/** How many requests are in incoming/, in files of their own or as lines. */
+const submittedIn = (world: World): number =>
+  names(world, 'incoming').reduce((sum, name) => {
+    const text = fs.readFileSync(path.join(world.spool.incoming, name), 'utf8');
+    return sum + (name.endsWith('.ndjson') ? text.trimEnd().split('\n').length : 1);
+  }, 0);
 
 // What an error names as submitted is acknowledged all the same.
 async function submitAll({ spool, acknowledged }: World, jobs: Submission[]): Promise<void> {
@@ -784,6 +816,7 @@ export const ACTS: readonly Act[] = [
   ...dividedParts,
   ...rescuedParts,
   ...submits,
+  ...calls,
   ...accepts,
   ...claims,
   ...settles,
