@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Spool } from './spool.ts';
 import { type Call, checkedCall, type Submission, submit, submitCalls } from './submit.ts';
 
@@ -12,30 +13,27 @@ export async function submitCall(spool: Spool, submission: Submission): Promise<
   return new Promise((resolve, reject) => enter(spool, { draft, resolve, reject }));
 }
 
-/** Who is writing, and who waits to be. */
-type Traffic = { writing: number; waiting: Call[] };
+/** Whether somebody writes, and who waits to. */
+type Traffic = { isWriting: boolean; waiting: Call[] };
 
 const traffic = new WeakMap<Spool, Traffic>();
 
-/** A call that finds so many writes under way waits for them, and is then written with all others that do. */
-const MAX_WRITING = 1;
-
 function enter(spool: Spool, call: Call): void {
-  const here = traffic.get(spool) ?? { writing: 0, waiting: [] };
+  const here = traffic.get(spool) ?? { isWriting: false, waiting: [] };
   traffic.set(spool, here);
-  if (here.writing < MAX_WRITING) void write(spool, here, [call]);
-  else here.waiting.push(call);
+  here.waiting.push(call);
+  if (!here.isWriting) void writeAll(spool, here);
 }
 
-async function write(spool: Spool, here: Traffic, calls: Call[]): Promise<void> {
-  here.writing += 1;
-  try {
-    await submitCalls(spool, calls);
-  } catch (error) {
-    for (const { reject } of calls) reject(error);
-  } finally {
-    here.writing -= 1;
+async function writeAll(spool: Spool, here: Traffic): Promise<void> {
+  here.isWriting = true;
+  while (here.waiting.length > 0) {
+    const calls = here.waiting.splice(0);
+    await submitCalls(spool, calls).catch((error) => {
+      for (const { reject } of calls) reject(error);
+    });
+    // Whoever was answered just now may have the next call ready: it goes with the others.
+    await nextTurn();
   }
-  const next = here.waiting.splice(0);
-  if (next.length > 0) void write(spool, here, next);
+  here.isWriting = false;
 }
