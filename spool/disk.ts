@@ -5,6 +5,7 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
+import { Breath } from './breath.ts';
 import { atBest, errnoOf, messageOf, naming } from './errors.ts';
 import { MAX_RUN_AT, MIN_RUN_AT } from './filename.ts';
 import { platform } from './platform.ts';
@@ -33,13 +34,21 @@ export const disk = {
     return missingAs([], () => fs.readdirSync(folder), ['ENOENT', 'ENOTDIR']);
   },
 
-  /** As `names`, off the main thread: for folders that may hold a million. */
-  async namesOf(folder: string): Promise<string[]> {
+  /**
+   * As `names`, for folders that may hold a million: a portion after the other, with turns for others in between. All at once they would take hundreds of MB,
+   * and be sorted first.
+   */
+  async *namesOf(folder: string): AsyncGenerator<string[]> {
+    const open = missingAs(undefined, () => fs.opendirSync(folder, { bufferSize: PORTION }));
+    if (!open) return;
     try {
-      return await fs.promises.readdir(folder);
-    } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return [];
-      throw error;
+      const breath = new Breath();
+      for (let names = portionOf(open); names.length > 0; names = portionOf(open)) {
+        yield names;
+        if (breath.isDue) await breath.take();
+      }
+    } finally {
+      open.closeSync();
     }
   },
 
@@ -383,6 +392,8 @@ const BLOCK_BYTES = 1_048_576;
 const NEWLINE = 0x0a;
 /** The longest line of ours is that of a job with all its history, and its result. */
 const MAX_LINE_BYTES = 64 * 1_048_576;
+/** So many names of a large folder are read in one go: a millisecond's work. */
+const PORTION = 1_000;
 /** So many files are open at once for a sync: descriptors may be scarce, and more gain nothing. */
 const SYNC_AT_ONCE = 64;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -401,6 +412,16 @@ function hold({ parts, bytes }: Held, more: Buffer): Held {
 function endLine({ parts, bytes }: Held, block: Buffer, end: number): string {
   if (bytes > MAX_LINE_BYTES) return block.toString('utf8', block.indexOf(NEWLINE) + 1, end);
   return Buffer.concat([...parts, block.subarray(0, end)]).toString('utf8');
+}
+
+function portionOf(folder: fs.Dir): string[] {
+  const names: string[] = [];
+  while (names.length < PORTION) {
+    const entry = folder.readSync();
+    if (!entry) break;
+    names.push(entry.name);
+  }
+  return names;
 }
 
 // Somebody may have set a time that no date can hold, and no text of ours tell.
