@@ -2,6 +2,7 @@
  * What a runner's main thread and its watchdog thread both see of the attempt that runs: shared memory, so that it costs no message
  * per job, and so that exactly one of the two settles the attempt, even while the other is blocked.
  */
+import { parseJobName } from '../spool/filename.ts';
 import type { Policy } from '../spool/policy.ts';
 
 /**
@@ -17,6 +18,9 @@ export type Posted = { name: string; startedAt: number; startedClock: number; wr
 
 /** The monotonic clock that all threads of a process share, in milliseconds. */
 export const sharedClock = (): number => Number(process.hrtime.bigint() / 1_000n) / 1_000;
+
+/** The id in a posted name; empty where none was posted, or where what was read is of two attempts and no name at all. */
+export const postedId = (name: string): string => parseJobName(name)?.id ?? '';
 
 const INTS = { state: 0, heard: 1, nameLength: 2, ownTerms: 3, asked: 4, reason: 5, signalling: 6, closing: 7, chunkEnd: 8 } as const;
 const REASONS = ['cancelled', 'timed-out'] as const;

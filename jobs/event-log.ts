@@ -96,8 +96,11 @@ export class EventLog {
    */
   holding(log: () => void): void {
     this.#isHolding = true;
-    log();
-    this.#isHolding = false;
+    try {
+      log();
+    } finally {
+      this.#isHolding = false;
+    }
   }
 
   /** Writes what is held. */

@@ -82,7 +82,8 @@ export async function atPlace(
 }
 
 async function runClaimed(bench: Bench, name: string, place: Place | undefined): Promise<RanAttempt | BegunAttempt> {
-  const claimed = await claimSafely(bench, name);
+  const { spool, slot, ledger } = bench;
+  const claimed = await claimSafely(() => claim(spool, slot, name, Date.now(), ledger.isUncleared(name)));
   if (claimed.kind === 'missing' || claimed.kind === 'early') return { name, to: claimed.kind };
   if (claimed.kind === 'spoilt') return rejectSpoilt(bench, name, claimed.reason);
   if (claimed.kind === 'unread') return putBackUnread(bench, name, claimed.reason);
@@ -117,10 +118,10 @@ export async function runHeld(
   return { name: job.name, ended: runPermitted(bench, job, checked, writtenAt, desk) };
 }
 
-// A disk that cannot be written on just now is no reason to end: the job waits where it is, and is proposed again.
-async function claimSafely({ spool, slot, ledger }: Bench, name: string): Promise<ReturnType<typeof claim>> {
+/** A disk that cannot be written on just now is no reason to end: what was to be claimed waits where it is, and is proposed again. */
+export async function claimSafely<Claimed>(claim: () => Claimed): Promise<Claimed | { kind: 'missing' }> {
   try {
-    return claim(spool, slot, name, Date.now(), ledger.isUncleared(name));
+    return claim();
   } catch (error) {
     if (!mayPass(error)) throw error;
     await new Promise((resolve) => setTimeout(resolve, 1_000));

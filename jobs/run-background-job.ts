@@ -4,6 +4,7 @@ import * as query from '../spool/query.ts';
 import type { Spool } from '../spool/spool.ts';
 import { DEFAULT_DIR, type Durability, openSpool } from '../spool/spool.ts';
 import { type Submission, type SubmitOptions, submit } from '../spool/submit.ts';
+import { submitCall } from '../spool/submit-call.ts';
 import type { WaitOptions } from '../spool/wait.ts';
 import * as waiting from '../spool/wait.ts';
 
@@ -50,7 +51,7 @@ type Rest<C extends HandlerClass, M> =
 
 /**
  * Enqueues a job and returns its id. When the promise resolves, the job is acknowledged: it will run, whatever crashes. Only the
- * spool's folder is needed, not a running service.
+ * spool's folder is needed, not a running service. Calls that are in flight at once may be written together.
  *
  * With a class, the method's name and parameters are checked by the compiler; with a class's name, by the service alone. The method
  * defaults to `handle`. Throws SpoolError when the request is not valid or the spool cannot be written.
@@ -76,8 +77,7 @@ export async function runBackgroundJob(
   { dir, durability, ...options }: RunOptions = {},
 ): Promise<string> {
   const submission = { class: nameOf(handler), method, params: params as Submission['params'], ...options };
-  const [id] = await submit(spoolAt({ dir, durability }), [submission]);
-  return id as string;
+  return submitCall(spoolAt({ dir, durability }), submission);
 }
 
 /** One job of a batch: what `backgroundJob` makes, or the same by the class's name, which no compiler checks. */

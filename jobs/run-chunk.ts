@@ -2,14 +2,23 @@
 import { type BatchName, batchFileName, parseBatchName } from '../spool/batch-name.ts';
 import { putBack } from '../spool/claim.ts';
 import { type BatchText, type BatchTexts, type ClaimedPart, claimPart, type LineJob, lineJob } from '../spool/claim-part.ts';
-import { mayPass } from '../spool/errors.ts';
 import type { Job } from '../spool/job.ts';
 import { giveBack, singleOut } from '../spool/part.ts';
 import { reject } from '../spool/reject.ts';
 import { Chunk } from './chunk.ts';
 import type { Settlement } from './messages.ts';
 import type { Place } from './places.ts';
-import { atPlace, type BegunAttempt, type Bench, cancelUnrun, type RanAttempt, recorded, rejectSpoilt, runHeld } from './run-attempt.ts';
+import {
+  atPlace,
+  type BegunAttempt,
+  type Bench,
+  cancelUnrun,
+  claimSafely,
+  type RanAttempt,
+  recorded,
+  rejectSpoilt,
+  runHeld,
+} from './run-attempt.ts';
 
 /** What the runner hears of a chunk while it runs. */
 export type ChunkEvents = {
@@ -52,7 +61,7 @@ async function unclaimed(bench: Bench, name: string, claimed: Exclude<ClaimedPar
 async function runAlone(bench: Bench, first: LineJob, text: BatchText, place: Place | undefined): Promise<RanAttempt | BegunAttempt> {
   await makeSingle(bench, first, text);
   if (first.spoilt !== undefined) return rejectSpoilt(bench, first.job.name, first.spoilt);
-  return runHeld(bench, first.job, text.writtenAt, place, isCancelRequested(bench, first.job.id));
+  return runHeld(bench, first.job, text.writtenAt, place, bench.cancelRequests.has(first.job.id));
 }
 
 // Beside others, or in a process of its own: then a job is an ordinary one, with a file of its own.
@@ -62,7 +71,7 @@ function runsAlone({ allowlist }: Bench, request: LineJob['job']['request']): bo
 }
 
 async function runLines(bench: Bench, part: BatchName, text: BatchText, events: ChunkEvents): Promise<RanAttempt> {
-  const { spool, slot, board, ledger } = bench;
+  const { spool, slot, board, ledger, cancelRequests } = bench;
   const chunk = new Chunk(spool, slot, part, board);
   bench.chunk = chunk;
   let rest: string | undefined;
@@ -74,7 +83,7 @@ async function runLines(bench: Bench, part: BatchName, text: BatchText, events: 
       chunk.endAt(line - 1);
       break;
     }
-    const ran = await runLine(bench, next, text, isCancelRequested(bench, next.job.id) || isCancelRequested(bench, part.id));
+    const ran = await runLine(bench, next, text, cancelRequests.has(next.job.id) || cancelRequests.has(part.id));
     await events.onRan(ran);
     // The slot is not ours any more: what is in it neither.
     isLost = ran.to === 'missing';
@@ -113,17 +122,6 @@ async function giveBackFrom(bench: Bench, part: BatchName, line: number, { job }
   return given?.rest;
 }
 
-// A disk that cannot be written on just now is no reason to end: the part waits where it is, and is proposed again.
-async function claimSafely(claim: () => ClaimedPart): Promise<ClaimedPart> {
-  try {
-    return claim();
-  } catch (error) {
-    if (!mayPass(error)) throw error;
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
-    return { kind: 'missing' };
-  }
-}
-
 // It is found again at the next scan, and not proposed before that.
 async function putBackWhole(bench: Bench, name: string, reason: string): Promise<Settlement> {
   await recorded(bench, batchOf(name), { to: 'pending' }, () => putBack(bench.spool, bench.slot, name));
@@ -149,5 +147,3 @@ function makeSingle(bench: Bench, next: LineJob, { writtenAt }: BatchText): Prom
 
 // What the log says of it all.
 const batchOf = (name: string): Job => ({ ...(parseBatchName(name) as BatchName), name, request: { class: '', method: '', params: [] } });
-
-const isCancelRequested = ({ cancelRequests }: Bench, id: string): boolean => cancelRequests.has(id);

@@ -2,12 +2,11 @@
  * The watchdog's eye on jobs that share a runner. One of them that does not stop when it is told to takes the process down: it is settled so,
  * and so are those that were told to stop; its neighbours are released, which spends none of their attempts.
  */
-import { parseJobName } from '../spool/filename.ts';
 import { clearCancel, isCancelRequested } from '../spool/marker.ts';
 import { marksOfSlot, Offspring } from '../spool/offspring.ts';
 import { platform } from '../spool/platform.ts';
 import type { Spool } from '../spool/spool.ts';
-import { Board, sharedClock } from './board.ts';
+import { Board, postedId, sharedClock } from './board.ts';
 import { findCulprit } from './culprit.ts';
 import type { FromWatchdog, RunnerSettings } from './messages.ts';
 import type { KilledBecause } from './settle-killed.ts';
@@ -81,7 +80,7 @@ export class CompanyWatch {
     const { sequence } = board;
     if (watched.stop?.sequence === sequence) return;
     const { name, startedClock, policy } = board.read();
-    const id = idOf(name);
+    const id = postedId(name);
     const isLate = sharedClock() - startedClock >= policy.timeoutMs;
     const reason = mayBeAsked(id) && isCancelRequested(this.#options.spool, id) ? 'cancelled' : isLate ? 'timed-out' : undefined;
     // What was read may be of two attempts, if one ended meanwhile.
@@ -135,7 +134,7 @@ export class CompanyWatch {
         const posted = watched.board.read();
         const isSettled = settleKilled(spool, slot, posted, becauseOf(watched, culprit), log);
         // Otherwise the marker is still to be obeyed: by who rescues the slot, or by who finds the job elsewhere.
-        if (isSettled && isTold(watched) === 'cancelled') clearCancel(spool, idOf(posted.name));
+        if (isSettled && isTold(watched) === 'cancelled') clearCancel(spool, postedId(posted.name));
       };
       due.forEach(settle);
       const deadline = performance.now() + SETTLING_MS;
@@ -170,5 +169,3 @@ function becauseOf(watched: Watched, culprit: Watched | undefined): KilledBecaus
   if (culprit === undefined) return told ?? 'released';
   return watched === culprit ? (told ?? 'blocking') : 'released';
 }
-
-const idOf = (name: string): string => parseJobName(name)?.id ?? '';

@@ -5,14 +5,13 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { parseMemberId } from '../spool/batch-name.ts';
-import { parseJobName } from '../spool/filename.ts';
 import { acquireSlot, type Lease } from '../spool/lease.ts';
 import { clearCancel, isCancelRequested } from '../spool/marker.ts';
 import { marksOfSlot, Offspring } from '../spool/offspring.ts';
 import { giveBack, heldIn } from '../spool/part.ts';
 import { platform } from '../spool/platform.ts';
 import { spoolAt } from '../spool/spool.ts';
-import { Board, sharedClock } from './board.ts';
+import { Board, postedId, sharedClock } from './board.ts';
 import { capFile } from './job-log.ts';
 import type { FromWatchdog, RunnerSettings, ToWatchdog } from './messages.ts';
 import { CompanyWatch } from './watch-company.ts';
@@ -76,7 +75,7 @@ function giveNeighboursBack(sequence: number): void {
   try {
     board.whileRunning(sequence, () => {
       const { name } = board.read();
-      const held = heldIn(spool, lease.slot, name, idOf(name));
+      const held = heldIn(spool, lease.slot, name, postedId(name));
       if (!held?.part || held.line >= held.part.to) return;
       const given = giveBack(spool, lease.slot, held.part, held.line + 1);
       board.chunkEnd = held.line;
@@ -90,7 +89,7 @@ function giveNeighboursBack(sequence: number): void {
 function reasonToStop(sequence: number): Stop | undefined {
   const { name, startedClock, policy } = board.read();
   const isLate = sharedClock() - startedClock >= policy.timeoutMs;
-  const reason = isCancelAsked(idOf(name)) ? 'cancelled' : isLate ? 'timed-out' : undefined;
+  const reason = isCancelAsked(postedId(name)) ? 'cancelled' : isLate ? 'timed-out' : undefined;
   if (!reason || board.sequence !== sequence) return undefined;
   board.askToStop(sequence, reason);
   say({ kind: 'stop', reason, place: 0, sequence });
@@ -130,15 +129,11 @@ async function kill({ reason, sequence, offspring }: Stop): Promise<void> {
     const posted = board.read();
     const isSettled = settleKilled(spool, lease.slot, posted, reason, lastLog(spool, settings, lease.slot));
     // Otherwise the marker is still to be obeyed: by who rescues the slot, or by who finds the job elsewhere.
-    if (isSettled && reason === 'cancelled') clearCancel(spool, idOf(posted.name));
+    if (isSettled && reason === 'cancelled') clearCancel(spool, postedId(posted.name));
     offspring.kill();
   } finally {
     platform.signalTree(process.pid, 'SIGKILL');
   }
-}
-
-function idOf(name: string): string {
-  return parseJobName(name)?.id ?? '';
 }
 
 function say(message: FromWatchdog): void {

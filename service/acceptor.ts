@@ -124,9 +124,9 @@ export class Acceptor {
     else if (accepted.kind === 'accepted') {
       const { job, from } = accepted;
       this.#backlog.add(job.name, now);
-      const runAt = job.runAt > now ? { runAt: new Date(job.runAt).toISOString() } : {};
-      const words = 'runAt' in runAt ? `accepted, to run at ${runAt.runAt}` : 'accepted';
-      this.#log.holding(() => this.#log.event('accepted', { ...jobFields(job), priority: job.priority, ...runAt, file: from }, words));
+      const { due, words } = dueAt(job.runAt, now);
+      const fields = { ...jobFields(job), priority: job.priority, ...due, file: from };
+      this.#log.holding(() => this.#log.event('accepted', fields, `accepted${words}`));
     } else if (accepted.kind === 'rejected') {
       const { name, id, reason, request } = accepted;
       this.#log.event('rejected', { id, class: request?.class, method: request?.method, file: name, reason }, `rejected: ${reason}`);
@@ -137,10 +137,9 @@ export class Acceptor {
     this.#backlog.add(name, now);
     const { id, priority } = batch;
     const jobs = batch.to - batch.from + 1;
-    const runAt = batch.runAt > now ? { runAt: new Date(batch.runAt).toISOString() } : {};
-    const when = 'runAt' in runAt ? `, to run at ${runAt.runAt}` : '';
-    const fields = { id, class: first.class, method: first.method, priority, ...runAt, jobs, file: from };
-    this.#log.event('accepted', fields, `accepted, a batch of ${jobs} ${jobs === 1 ? 'job' : 'jobs'}${when}`);
+    const { due, words } = dueAt(batch.runAt, now);
+    const fields = { id, class: first?.class, method: first?.method, priority, ...due, jobs, file: from };
+    this.#log.event('accepted', fields, `accepted, a batch of ${jobs} ${jobs === 1 ? 'job' : 'jobs'}${words}`);
   }
 
   // What memory takes for live may have been removed by hand: for a suspect, the disk decides.
@@ -153,4 +152,11 @@ export class Acceptor {
     this.#backlog.remove(name);
     return false;
   }
+}
+
+// What the log says of a run-at that is still to come.
+function dueAt(runAt: number, now: number): { due: { runAt?: string }; words: string } {
+  if (runAt <= now) return { due: {}, words: '' };
+  const time = new Date(runAt).toISOString();
+  return { due: { runAt: time }, words: `, to run at ${time}` };
 }

@@ -1,27 +1,32 @@
 import TinyQueue from 'tinyqueue';
 import { type BatchName, isPartName, parseBatchName, parseMemberId } from '../spool/batch-name.ts';
-import { compareDue, compareJobs, idOf, runAtOf } from '../spool/order.ts';
+import { runAtOf } from '../spool/order.ts';
+import { NameTable } from './name-table.ts';
 
 /**
  * The waiting jobs as the dispatcher knows them, by name alone: those that are due in the order in which they run, the others by
  * their run-at. It is a memory, not the truth: a name whose file is gone is dropped when somebody reaches for it.
  */
 export class Backlog {
-  readonly #ready = new TinyQueue<string>([], compareJobs);
-  readonly #due = new TinyQueue<string>([], compareDue);
-  /** Every waiting or proposed job, by id. */
-  readonly #names = new Map<string, string>();
-  /** Names that are in one of the heaps. A name that was removed stays in its heap until it comes up. */
-  readonly #queued = new Set<string>();
+  /** Every waiting or proposed job, and parts of batches likewise. In the heaps and sets below are their numbers. */
+  readonly #names = new NameTable();
+  readonly #ready = new TinyQueue<number>([], (a, b) => this.#names.compare(a, b));
+  readonly #due = new TinyQueue<number>([], (a, b) => this.#names.compareDue(a, b));
+  /** What is proposed or in a runner's hand: it is in no heap. All others are in one. */
+  readonly #held = new Set<number>();
+  /** What was removed while it waited: it stays in its heap until it comes up. */
+  readonly #removed = new Set<number>();
+  /** What was not there when it was reached for. */
   #gone: string[] = [];
 
   /** Parts of batches that wait or are in a runner's hand, by the id of their batch: a batch of ten thousand jobs is one entry. */
   readonly #parts = new Map<string, Map<string, BatchName>>();
-  #lines = 0;
+  /** How many jobs those are more than they are parts. */
+  #moreLines = 0;
 
   /** How many jobs wait or are proposed. */
   get size(): number {
-    return this.#names.size + this.#lines;
+    return this.#names.size + this.#moreLines;
   }
 
   /** Whether any job is due. */
@@ -36,7 +41,7 @@ export class Backlog {
 
   /** The file of a job: its own, or the part of a batch that has it. For the id of a batch, some part of it. */
   nameOf(id: string): string | undefined {
-    return this.#names.get(id) ?? (this.#parts.size > 0 ? this.#partWith(id) : undefined);
+    return this.#names.nameOf(id) ?? (this.#parts.size > 0 ? this.#partWith(id) : undefined);
   }
 
   /** The parts of a batch. */
@@ -46,9 +51,7 @@ export class Backlog {
 
   /** Whether this very file is known to wait, or to be in a runner's hand. */
   knows(name: string): boolean {
-    if (!isPartName(name)) return this.#names.get(idOf(name)) === name;
-    const part = parseBatchName(name);
-    return part !== undefined && this.#parts.get(part.id)?.has(name) === true;
+    return this.#names.find(name) !== undefined;
   }
 
   #partWith(id: string): string | undefined {
@@ -62,38 +65,41 @@ export class Backlog {
 
   /** Adds a waiting job, or part of a batch; a name that is known already stays once. `now` in milliseconds since the epoch. */
   add(name: string, now: number): void {
-    // Also of a name that is in a heap already: an earlier job of that id may have left it there, under which this one waits now.
-    this.hold(name);
-    if (this.#queued.has(name)) return;
-    this.#queued.add(name);
-    (runAtOf(name) <= now ? this.#ready : this.#due).push(name);
+    const known = this.#names.find(name);
+    if (known !== undefined && !this.#held.delete(known)) return;
+    (runAtOf(name) <= now ? this.#ready : this.#due).push(known ?? this.#note(name));
   }
 
   /** Notes what a runner has in its hand: it is known, and does not wait. */
   hold(name: string): void {
+    if (!this.knows(name)) this.#held.add(this.#note(name));
+  }
+
+  #note(name: string): number {
     const part = isPartName(name) ? parseBatchName(name) : undefined;
-    if (!part) {
-      this.#names.set(idOf(name), name);
-      return;
+    if (part) {
+      const parts = this.#parts.get(part.id) ?? new Map<string, BatchName>();
+      this.#parts.set(part.id, parts.set(name, part));
+      this.#moreLines += part.to - part.from;
     }
-    const parts = this.#parts.get(part.id) ?? new Map<string, BatchName>();
-    this.#parts.set(part.id, parts);
-    if (!parts.has(name)) this.#lines += part.to - part.from + 1;
-    parts.set(name, part);
+    return this.#names.add(name);
   }
 
   /** Forgets a job, or a part of a batch, that is settled, cancelled or gone. */
   remove(name: string): void {
-    this.#queued.delete(name);
-    if (isPartName(name)) return this.#removePart(name);
-    if (this.#names.get(idOf(name)) === name) this.#names.delete(idOf(name));
+    const number = this.#names.find(name);
+    if (number === undefined) return;
+    this.#names.hide(number);
+    if (this.#held.delete(number)) this.#names.free(number);
+    else this.#removed.add(number);
+    if (isPartName(name)) this.#removePart(name);
   }
 
   #removePart(name: string): void {
     const part = parseBatchName(name);
     const parts = part && this.#parts.get(part.id);
     if (!part || !parts?.delete(name)) return;
-    this.#lines -= part.to - part.from + 1;
+    this.#moreLines -= part.to - part.from;
     if (parts.size === 0) this.#parts.delete(part.id);
   }
 
@@ -105,10 +111,11 @@ export class Backlog {
   take(count: number, isThere: (name: string) => boolean = () => true): string[] {
     const taken: string[] = [];
     while (taken.length < count && !isPartName(taken.at(-1) ?? '')) {
-      const name = this.#top(this.#ready);
-      if (name === undefined) break;
+      const number = this.#top(this.#ready);
+      if (number === undefined) break;
       this.#ready.pop();
-      this.#queued.delete(name);
+      this.#held.add(number);
+      const name = this.#names.nameAt(number);
       (isThere(name) ? taken : this.#gone).push(name);
     }
     return taken;
@@ -116,27 +123,33 @@ export class Backlog {
 
   /** Forgets the jobs that were gone when they were reached for, but for those that came back. */
   forgetGone(): void {
-    for (const name of this.#gone) if (!this.#queued.has(name)) this.remove(name);
+    for (const name of this.#gone) if (this.#isHeld(name)) this.remove(name);
     this.#gone = [];
+  }
+
+  #isHeld(name: string): boolean {
+    const number = this.#names.find(name);
+    return number !== undefined && this.#held.has(number);
   }
 
   /** Moves the jobs whose time has come to the due ones. Returns when the next comes, undefined when none waits for its time. */
   ripen(now: number): number | undefined {
     for (;;) {
-      const name = this.#top(this.#due);
-      if (name === undefined) return undefined;
-      const runAt = runAtOf(name);
+      const number = this.#top(this.#due);
+      if (number === undefined) return undefined;
+      const runAt = runAtOf(this.#names.nameAt(number));
       if (runAt > now) return runAt;
       this.#due.pop();
-      this.#ready.push(name);
+      this.#ready.push(number);
     }
   }
 
-  #top(heap: TinyQueue<string>): string | undefined {
+  #top(heap: TinyQueue<number>): number | undefined {
     for (;;) {
-      const name = heap.peek();
-      if (name === undefined || this.#queued.has(name)) return name;
+      const number = heap.peek();
+      if (number === undefined || !this.#removed.delete(number)) return number;
       heap.pop();
+      this.#names.free(number);
     }
   }
 }

@@ -5,7 +5,7 @@ export type FromDashboard =
   | { kind: 'ready'; port: number }
   /** It cannot begin, for a reason that a person has to change. */
   | { kind: 'failed'; message: string }
-  | { kind: 'line'; line: string }
+  | { kind: 'lines'; lines: string }
   /** Asks why work would not be taken now. */
   | { kind: 'ask'; number: number };
 

@@ -16,7 +16,7 @@ let asked = 0;
 
 try {
   const dashboard = await startDashboard(workerData as DashboardPlan, {
-    onLines: (line) => say({ kind: 'line', line }),
+    onLines: (lines) => say({ kind: 'lines', lines }),
     readiness: askDispatcher,
   });
   parentPort?.on('message', async (message: ToDashboard) => {

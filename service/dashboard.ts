@@ -14,8 +14,8 @@ export type DashboardPlan = { config: Config; settings: Setting[]; allowlist: st
 
 /** The process around it. */
 export type Surroundings = {
-  /** Gets every log line, as NDJSON with a newline. */
-  onLines(line: string): void;
+  /** Gets every log line, as NDJSON with its newline; several at once where they were held. */
+  onLines(lines: string): void;
   /** Why work would not be taken now. */
   readiness(): Promise<string[]>;
 };

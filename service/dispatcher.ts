@@ -367,7 +367,7 @@ export class Dispatcher {
   }
 
   #propose(): void {
-    if (this.#stopping || this.#isLost) return;
+    if (this.#stopping || this.#isLost || !this.#scan.hasRead) return;
     const next = this.#backlog.ripen(Date.now());
     this.#wakeAt(next);
     if (this.#obstacle || !this.#backlog.hasReady) return;

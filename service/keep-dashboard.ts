@@ -10,8 +10,8 @@ import type { FromDashboard, ToDashboard } from './dashboard-messages.ts';
 /** The thread around the dashboard's. */
 export type Keeper = {
   log: EventLog;
-  /** Gets every log line of the dashboard, as NDJSON with a newline. */
-  onLines(line: string): void;
+  /** Gets every log line of the dashboard, as NDJSON with its newline; several at once where they were held. */
+  onLines(lines: string): void;
   /** Why work would not be taken now. */
   reasons(): string[];
 };
@@ -85,7 +85,7 @@ function begin(plan: DashboardPlan, { onLines, reasons }: Keeper): Life {
     worker.on('message', (message: FromDashboard) => {
       if (message.kind === 'ready') resolve(message.port);
       if (message.kind === 'failed') failure = new ConfigError(message.message);
-      if (message.kind === 'line') onLines(message.line);
+      if (message.kind === 'lines') onLines(message.lines);
       if (message.kind === 'ask') send({ kind: 'reasons', number: message.number, reasons: reasons() });
     });
   });

@@ -5,6 +5,8 @@ import type { Settlement } from '../jobs/messages.ts';
 export const AHEAD_MS = 10;
 /** However short the jobs are, no runner is proposed more at once. */
 export const MAX_BATCH = 64;
+/** However short the jobs of a batch's part are, no runner takes more of them at once. */
+export const MAX_CHUNK = 256;
 
 /** A runner that is busy with one job is told of the next so long before that should end, or it would be idle until it has reported. */
 export const EARLY_MS = 3;
@@ -15,19 +17,10 @@ export const EARLY_MS = 3;
  */
 export type RunnerView = { slot: string; proposed: number; averageMs: number; lastReport: number; endsAt?: number | undefined };
 
-/** How many jobs a runner should have in hand: one while nothing is known of its jobs, more the shorter they are. */
-export function batchFor(averageMs: number): number {
-  if (averageMs <= 0) return MAX_BATCH;
-  return Math.max(1, Math.min(MAX_BATCH, Math.floor(AHEAD_MS / averageMs)));
-}
-
-/** However short the jobs of a batch are, no runner takes more of them at once. */
-const MAX_CHUNK = 256;
-
-/** How many jobs of a batch a runner should take at once: one while nothing is known of its jobs, more the shorter they are. */
-export function chunkFor(averageMs: number | undefined): number {
+/** How many jobs a runner should have in hand, `most` at most: one while nothing is known of its jobs, more the shorter they are. */
+export function countAhead(averageMs: number | undefined, most: number): number {
   if (averageMs === undefined) return 1;
-  return averageMs <= 0 ? MAX_CHUNK : Math.max(1, Math.min(MAX_CHUNK, Math.floor(AHEAD_MS / averageMs)));
+  return averageMs <= 0 ? most : Math.max(1, Math.min(most, Math.floor(AHEAD_MS / averageMs)));
 }
 
 /**
@@ -37,7 +30,11 @@ export function chunkFor(averageMs: number | undefined): number {
  */
 export function shares(runners: readonly RunnerView[], ready: number, clock: number): Map<string, number> {
   const room = runners
-    .map(({ slot, proposed, averageMs, endsAt }) => ({ slot, proposed, batch: isNearly(endsAt, clock) ? 2 : batchFor(averageMs) }))
+    .map(({ slot, proposed, averageMs, endsAt }) => ({
+      slot,
+      proposed,
+      batch: isNearly(endsAt, clock) ? 2 : countAhead(averageMs, MAX_BATCH),
+    }))
     .filter(({ proposed, batch }) => proposed <= batch / 2)
     .map(({ slot, proposed, batch }) => ({ slot, room: batch - proposed, least: proposed === 0 ? 1 : Math.ceil(batch / 4) }));
   const fair = Math.max(1, Math.ceil(ready / Math.max(1, room.length)));

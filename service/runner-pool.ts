@@ -6,11 +6,12 @@ import { messageOf } from '../spool/errors.ts';
 import type { Spool } from '../spool/spool.ts';
 import {
   AHEAD_MS,
-  chunkFor,
+  countAhead,
   deal,
   EARLY_MS,
   isStuck,
   isStuckShared,
+  MAX_CHUNK,
   paceOf,
   type RunnerView,
   roomShared,
@@ -145,7 +146,7 @@ export class RunnerPool {
       if (names.length > 0) this.#hand(member, names);
     }
     const free = part === undefined ? undefined : serving.find((member) => !member.deaf && isFree(member));
-    if (part !== undefined && free) this.#handPart(free, part, chunkFor(free.averageMs));
+    if (part !== undefined && free) this.#handPart(free, part, countAhead(free.averageMs, MAX_CHUNK));
     else if (part !== undefined) due.putBack(part);
     this.#watchForStuck();
   }
@@ -212,7 +213,7 @@ export class RunnerPool {
     sit(seat, member, sharing);
     // The next free runner is dealt to next, as where nothing is shared.
     if (!sharing) seats.push(...seats.splice(seats.indexOf(seat), 1));
-    return { slot: seat.slot, name, lines: sharing ? 1 : chunkFor(member.averageMs) };
+    return { slot: seat.slot, name, lines: sharing ? 1 : countAhead(member.averageMs, MAX_CHUNK) };
   }
 
   #hand(member: Member, names: string[], lines = 1): void {

@@ -14,9 +14,16 @@ export class WaitingScan {
   readonly #scanMs: number;
   readonly #read = new Map<string, { mtimeMs: number; notBefore: number }>();
 
+  #hasRead = false;
+
   constructor(spool: Spool, scanMs: number) {
     this.#spool = spool;
     this.#scanMs = scanMs;
+  }
+
+  /** Whether all was read once: until then the best job of a million may not be known. */
+  get hasRead(): boolean {
+    return this.#hasRead;
   }
 
   /** Forgets what was read: the next reading is whole. */
@@ -26,7 +33,11 @@ export class WaitingScan {
 
   /** Gives every waiting name to `onName`. With `regular` false (somebody rang) it reads sooner, yet never in a row. */
   async read(regular: boolean, onName: (name: string) => void): Promise<void> {
-    for (const folder of [this.#spool.pending, this.#spool.retrying]) await this.#readFolder(folder, regular, onName);
+    try {
+      for (const folder of [this.#spool.pending, this.#spool.retrying]) await this.#readFolder(folder, regular, onName);
+    } finally {
+      this.#hasRead = true;
+    }
   }
 
   async #readFolder(folder: string, regular: boolean, onName: (name: string) => void): Promise<void> {
@@ -35,8 +46,7 @@ export class WaitingScan {
     const began = performance.now();
     const worked = process.cpuUsage();
     if (last && (last.mtimeMs === mtimeMs || began < last.notBefore)) return;
-    const names = await this.#spool.disk.namesOf(folder);
-    for (const name of names) if (parseJobName(name) || parseBatchName(name)) onName(name);
+    for await (const names of this.#spool.disk.namesOf(folder)) names.filter(isWaitingName).forEach(onName);
     const { user, system } = process.cpuUsage(worked);
     // Of the time that passed, what was waited for (a busy machine, a far file system) is paused for once, what was worked many times.
     const pauseMs = Math.max(regular ? this.#scanMs / 2 : 50, performance.now() - began, (user + system) / 1_000 / MAX_SHARE);
@@ -45,3 +55,5 @@ export class WaitingScan {
     this.#read.set(folder, { mtimeMs: isSettled ? mtimeMs : -1, notBefore: performance.now() + pauseMs });
   }
 }
+
+const isWaitingName = (name: string): boolean => parseJobName(name) !== undefined || parseBatchName(name) !== undefined;

@@ -1,5 +1,5 @@
 import { monotonicFactory } from 'ulid';
-import { batchTooLarge, checkBatch } from './batch.ts';
+import { batchTooLarge, checkBatch, checkEach } from './batch.ts';
 import { type BatchName, type BatchRequestName, batchFileName, MAX_BATCH_BYTES, memberId, parseBatchRequestName } from './batch-name.ts';
 import type { Lines } from './batch-place.ts';
 import { ownerOf, who } from './denial.ts';
@@ -28,7 +28,7 @@ export type AcceptRules = {
 export type Accepted =
   | { kind: 'accepted'; job: Job; from: string }
   /** A batch, or a part of one that was held back: `name` is what it has in `pending/`. */
-  | { kind: 'accepted-batch'; name: string; batch: BatchName; first: Request; from: string }
+  | { kind: 'accepted-batch'; name: string; batch: BatchName; first?: Request | undefined; from: string }
   | { kind: 'rejected'; name: string; id: string | undefined; reason: string; request: Request | undefined }
   /** Perhaps half written: look again. */
   | { kind: 'unfinished' }
@@ -128,7 +128,7 @@ export class Intake {
   #acceptBatch(look: Look, text: string): Accepted {
     const { name, parsed, now } = look;
     if (parsed.kind !== 'request') return this.#reject(name, parsed, parsed.reason);
-    const checked = checkBatch(text, parsed.lines, (request) => this.#rules.refusal(request));
+    const checked = parsed.isEach ? checkEach(text) : checkBatch(text, parsed.lines, (request) => this.#rules.refusal(request));
     if (!checked.ok) return checked.unfinished ? this.#later(look, checked.reason) : this.#reject(name, parsed, visible(checked.reason));
     this.#unfinished.delete(name);
     const id = parsed.id ?? makeId(now);

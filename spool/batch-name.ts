@@ -39,15 +39,21 @@ export function parseBatchName(fileName: string): BatchName | undefined {
   return { priority: Number(match[1]), runAt, id: match[3] as string, from, to };
 }
 
-/** What the name of a batch that a producer dropped says. `lines`: it is a part, which somebody held back and hands in again. */
-export type BatchRequestName = RequestName & { lines?: { from: number; to: number } };
+/**
+ * What the name of a batch that a producer dropped says. `lines`: it is a part, which somebody held back and hands in again. `isEach`: its lines have
+ * nothing to do with each other, and each is accepted or rejected for itself.
+ */
+export type BatchRequestName = RequestName & { lines?: { from: number; to: number }; isEach?: true };
+
+/** So ends the name of a batch whose lines stand for themselves. */
+export const EACH_ENDING = '~each.ndjson';
 
 /** Reads the name of a batch in `incoming/`; what does not end in `.ndjson` is ignored. */
 export function parseBatchRequestName(fileName: string): BatchRequestName {
   const part = parseBatchName(fileName);
-  if (!part) return parseDropped(fileName, '.ndjson', isBatchId, BATCH_ID_RULE);
-  const { priority, runAt, id, from, to } = part;
-  return { kind: 'request', priority, runAt, id, lines: { from, to } };
+  if (part) return { kind: 'request', priority: part.priority, runAt: part.runAt, id: part.id, lines: { from: part.from, to: part.to } };
+  if (!fileName.endsWith(EACH_ENDING)) return parseDropped(fileName, '.ndjson', isBatchId, BATCH_ID_RULE);
+  return { ...parseDropped(fileName, EACH_ENDING, isBatchId, BATCH_ID_RULE), isEach: true };
 }
 
 const BATCH_ID_RULE = `the id of a batch is 1 to ${MAX_BATCH_ID} of the characters A-Z a-z 0-9 . _ - and begins with a letter or a digit`;

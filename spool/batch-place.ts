@@ -67,6 +67,17 @@ export const without = (lines: readonly Lines[], gone: Lines): Lines[] =>
     ...(to > gone.to ? [{ from: Math.max(from, gone.to + 1), to }] : []),
   ]);
 
+/** Ascending numbers of lines as the ranges that they form. */
+export function rangesOf(lines: readonly number[]): Lines[] {
+  const ranges: Lines[] = [];
+  for (const line of lines) {
+    const last = ranges.at(-1);
+    if (last?.to === line - 1) last.to = line;
+    else ranges.push({ from: line, to: line });
+  }
+  return ranges;
+}
+
 /** A file that names lines of a batch: a part of it, or one line that has become a file of its own. */
 type BatchFile = Lines & { name: string; batch: string; isPart: boolean; isBound: boolean };
 

@@ -1,7 +1,7 @@
 import { parseBatchName, parseMemberId } from './batch-name.ts';
-import { BatchTexts } from './batch-texts.ts';
 import type { FileFacts } from './disk.ts';
 import { isBatchFile } from './drop-name.ts';
+import { LineTexts } from './line-texts.ts';
 import { idOf } from './order.ts';
 import { type JobStatus, type Place, statusAt } from './query.ts';
 import type { Spool } from './spool.ts';
@@ -16,12 +16,12 @@ type IsLikely = (text: string, name: string, state: State) => boolean;
 /** Reads lines of batches for a list, each file once for all of its lines. */
 export class BatchReader {
   readonly #spool: Spool;
-  readonly #texts: BatchTexts;
+  readonly #texts: LineTexts;
   readonly #sources = new Map<string, Source | undefined>();
 
   constructor(spool: Spool) {
     this.#spool = spool;
-    this.#texts = new BatchTexts(spool);
+    this.#texts = new LineTexts(spool);
   }
 
   /** A line's job; undefined when nothing of its batch waits, or when it is not `isLikely` to pass. `now` in milliseconds since the epoch. */

@@ -4,7 +4,7 @@ import type { Lines } from './batch-place.ts';
 import { parseRequest, type Request } from './request.ts';
 
 /** What became of a batch's text: so many lines, or a sentence that says why not. `unfinished` text may still be being written. */
-export type ParsedBatch = { ok: true; lines: Lines; first: Request } | { ok: false; unfinished: boolean; reason: string };
+export type ParsedBatch = { ok: true; lines: Lines; first?: Request } | { ok: false; unfinished: boolean; reason: string };
 
 /** The lines of a batch; the last may be ended. */
 export function splitBatch(text: string): string[] {
@@ -24,6 +24,14 @@ export function checkBatch(text: string, part: Lines | undefined, refusal: (requ
   const lines = part ?? { from: 1, to: all.length };
   if (lines.to > all.length) return { ok: false, unfinished: true, reason: `expected ${lines.to} lines, got ${all.length}` };
   return checkLines(all, lines, refusal);
+}
+
+/** Checks no more of a batch whose lines stand for themselves than that it is whole: whoever claims a line checks it. */
+export function checkEach(text: string): ParsedBatch {
+  const all = splitBatch(text);
+  if (all.length > MAX_BATCH_LINES) return refused(`expected at most ${MAX_BATCH_LINES} lines, got ${all.length}`);
+  if (text.endsWith('\n')) return { ok: true, lines: { from: 1, to: all.length } };
+  return { ok: false, unfinished: true, reason: 'its last line has no end: expected each line to end with a newline' };
 }
 
 /** The request in a line, or why there is none. */

@@ -5,6 +5,7 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
+import { Breath } from './breath.ts';
 import { atBest, errnoOf, messageOf, naming } from './errors.ts';
 import { MAX_RUN_AT, MIN_RUN_AT } from './filename.ts';
 import { platform } from './platform.ts';
@@ -33,13 +34,21 @@ export const disk = {
     return missingAs([], () => fs.readdirSync(folder), ['ENOENT', 'ENOTDIR']);
   },
 
-  /** As `names`, off the main thread: for folders that may hold a million. */
-  async namesOf(folder: string): Promise<string[]> {
+  /**
+   * As `names`, for folders that may hold a million: a portion after the other, with turns for others in between. All at once they would take hundreds of MB,
+   * and be sorted first.
+   */
+  async *namesOf(folder: string): AsyncGenerator<string[]> {
+    const open = missingAs(undefined, () => fs.opendirSync(folder, { bufferSize: PORTION }));
+    if (!open) return;
     try {
-      return await fs.promises.readdir(folder);
-    } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return [];
-      throw error;
+      const breath = new Breath();
+      for (let names = portionOf(open); names.length > 0; names = portionOf(open)) {
+        yield names;
+        if (breath.isDue) await breath.take();
+      }
+    } finally {
+      open.closeSync();
     }
   },
 
@@ -149,15 +158,7 @@ export const disk = {
    * file is renamed instead, if the name is free.
    */
   link(from: string, to: string): boolean {
-    try {
-      fs.linkSync(from, to);
-      return true;
-    } catch (error) {
-      const code = errnoOf(error) ?? '';
-      if (code === 'EEXIST' || code === 'ENOENT') return false;
-      if (!NO_LINKS.includes(code)) throw error;
-      return !disk.exists(to) && disk.rename(from, to);
-    }
+    return linkOr(from, to, () => disk.rename(from, to));
   },
 
   /**
@@ -165,15 +166,7 @@ export const disk = {
    * is where the copy is written.
    */
   twin(from: string, to: string, draft: string): boolean {
-    try {
-      fs.linkSync(from, to);
-      return true;
-    } catch (error) {
-      const code = errnoOf(error) ?? '';
-      if (code === 'EEXIST' || code === 'ENOENT') return false;
-      if (!NO_LINKS.includes(code)) throw error;
-      return !disk.exists(to) && copyAs(from, to, draft);
-    }
+    return linkOr(from, to, () => copyAs(from, to, draft));
   },
 
   remove(file: string): boolean {
@@ -364,6 +357,19 @@ export const disk = {
 /** The file system has no hard links, or no more for this file. */
 const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
 
+// `instead`: what makes the name, which is free, where there are no links.
+function linkOr(from: string, to: string, instead: () => boolean): boolean {
+  try {
+    fs.linkSync(from, to);
+    return true;
+  } catch (error) {
+    const code = errnoOf(error) ?? '';
+    if (code === 'EEXIST' || code === 'ENOENT') return false;
+    if (!NO_LINKS.includes(code)) throw error;
+    return !disk.exists(to) && instead();
+  }
+}
+
 function copyAs(from: string, to: string, draft: string): boolean {
   return missingAs(false, () => {
     const { mtimeMs } = fs.statSync(from);
@@ -388,6 +394,8 @@ const BLOCK_BYTES = 1_048_576;
 const NEWLINE = 0x0a;
 /** The longest line of ours is that of a job with all its history, and its result. */
 const MAX_LINE_BYTES = 64 * 1_048_576;
+/** So many names of a large folder are read in one go: a millisecond's work. */
+const PORTION = 1_000;
 /** So many files are open at once for a sync: descriptors may be scarce, and more gain nothing. */
 const SYNC_AT_ONCE = 64;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -406,6 +414,16 @@ function hold({ parts, bytes }: Held, more: Buffer): Held {
 function endLine({ parts, bytes }: Held, block: Buffer, end: number): string {
   if (bytes > MAX_LINE_BYTES) return block.toString('utf8', block.indexOf(NEWLINE) + 1, end);
   return Buffer.concat([...parts, block.subarray(0, end)]).toString('utf8');
+}
+
+function portionOf(folder: fs.Dir): string[] {
+  const names: string[] = [];
+  while (names.length < PORTION) {
+    const entry = folder.readSync();
+    if (!entry) break;
+    names.push(entry.name);
+  }
+  return names;
 }
 
 // Somebody may have set a time that no date can hold, and no text of ours tell.

@@ -1,3 +1,5 @@
+import { timeOf } from './filename.ts';
+
 /**
  * Which of two jobs runs first, by their canonical file names: higher priority, then earlier run-at, then smaller id
  * (by code unit). Negative when `a` runs first. Compares text only: a backlog of a million is ordered without parsing.
@@ -20,16 +22,7 @@ export function compareDue(a: string, b: string): number {
 
 /** The run-at of a canonical name, in milliseconds since the epoch. */
 export function runAtOf(name: string): number {
-  const stamp = stampOf(name);
-  return Date.UTC(
-    Number(stamp.slice(0, 4)),
-    Number(stamp.slice(4, 6)) - 1,
-    Number(stamp.slice(6, 8)),
-    Number(stamp.slice(9, 11)),
-    Number(stamp.slice(11, 13)),
-    Number(stamp.slice(13, 15)),
-    Number(stamp.slice(16, 19)),
-  );
+  return timeOf(name, stampAt(name)) as number;
 }
 
 /** The id of a canonical name; of a part of a batch with its lines, `<id>@<from>-<to>`. */
@@ -39,9 +32,10 @@ export function idOf(name: string): string {
 
 const ZERO = '0'.charCodeAt(0);
 const STAMP_LENGTH = '20261122T101500.123Z'.length;
+const stampAt = (name: string): number => (name.charCodeAt(2) === ZERO ? 'p10-' : 'p5-').length;
 
 function stampOf(name: string): string {
-  const start = name.charCodeAt(2) === ZERO ? 4 : 3;
+  const start = stampAt(name);
   return name.slice(start, start + STAMP_LENGTH);
 }
 

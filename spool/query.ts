@@ -3,7 +3,6 @@ import path from 'node:path';
 import type { Attempt, ErrorRecord } from './attempt.ts';
 import { type BatchName, memberId, memberName, parseBatchName, parseMemberId } from './batch-name.ts';
 import { lineIn } from './batch-place.ts';
-import { BatchTexts } from './batch-texts.ts';
 import { readJob } from './claim.ts';
 import type { FileFacts } from './disk.ts';
 import { isBatchFile, parseDropName, stemOf } from './drop-name.ts';
@@ -12,6 +11,7 @@ import { type JobName, jobNameIn, parseJobName } from './filename.ts';
 import { REASON_ENDING } from './layout.ts';
 import { claimedNames, slots } from './lease.ts';
 import { type LedgerLine, ledgerDays, ledgerSlots, lineStart, linesOf, parseLine } from './ledger.ts';
+import { LineTexts } from './line-texts.ts';
 import { idOf } from './order.ts';
 import type { Reason } from './reject.ts';
 import { MAX_BODY_BYTES, parseRequest, type Request } from './request.ts';
@@ -159,7 +159,7 @@ export function statusAt(
   place: Place,
   now = Date.now(),
   facts = spool.disk.facts(place.file),
-  texts = new BatchTexts(spool),
+  texts = new LineTexts(spool),
 ): JobStatus | undefined {
   if (!facts) return undefined;
   if (place.line !== undefined) return lineStatus(spool, { ...place, line: place.line }, now, facts, texts);
@@ -175,13 +175,7 @@ export function statusAt(
 }
 
 // A line of a batch that waits or runs; or of one that is not accepted, or was rejected, of which it has the state.
-function lineStatus(
-  spool: Spool,
-  place: Place & { line: number },
-  now: number,
-  facts: FileFacts,
-  texts: BatchTexts,
-): JobStatus | undefined {
+function lineStatus(spool: Spool, place: Place & { line: number }, now: number, facts: FileFacts, texts: LineTexts): JobStatus | undefined {
   const text = texts.line(place.file, place.line, facts);
   const accepted = parseJobName(place.name);
   if (text === undefined && (!accepted || !spool.disk.exists(place.file))) return undefined;
@@ -319,7 +313,7 @@ export function lineOf(spool: Spool, place: Place, id: string): Place | undefine
   const { line = 0 } = parseMemberId(id) ?? {};
   const part = parseBatchName(jobNameIn(path.basename(place.file)));
   if (part && isAccepted(spool, place)) return { ...place, name: memberName(part, line), line };
-  const { from, to } = part ?? { from: 1, to: new BatchTexts(spool).count(place.file) };
+  const { from, to } = part ?? { from: 1, to: new LineTexts(spool).count(place.file) };
   return line >= from && line <= to ? { ...place, line } : undefined;
 }
 

@@ -3,6 +3,7 @@ import { type Lines, without } from './batch-place.ts';
 import { readJob } from './claim.ts';
 import { readBatch } from './claim-part.ts';
 import { jobNameIn, parseJobName } from './filename.ts';
+import { iso } from './iso.ts';
 import { slots } from './lease.ts';
 import { idOfLine, linesOf, parseLine, recentLedgers } from './ledger.ts';
 import { cut } from './part.ts';
@@ -143,5 +144,3 @@ function lineOf(id: string): Lines {
   const line = parseMemberId(id)?.line as number;
   return { from: line, to: line };
 }
-
-const iso = (ms: number): string => new Date(ms).toISOString();

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { EACH_ENDING } from './batch-name.ts';
 import { errnoOf } from './errors.ts';
 import { REASON_ENDING } from './layout.ts';
 import type { Request } from './request.ts';
@@ -74,7 +75,7 @@ export function clearAway(spool: Spool, file: string, reason: string): void {
 // the same bad file every second must not make each take longer than the last: its number is found by halving.
 function freeName(spool: Spool, name: string): string {
   // A batch stays one: it may be handed in again.
-  const ending = name.endsWith('.ndjson') ? '.ndjson' : '.json';
+  const ending = [EACH_ENDING, '.ndjson'].find((one) => name.endsWith(one)) ?? '.json';
   const stem = cutTo(MAX_STEM_BYTES, name.endsWith(ending) ? name.slice(0, -ending.length) : name) || 'unnamed';
   const numbered = (number: number) => `${stem}${number === 1 ? '' : `.${number}`}${ending}`;
   const isTaken = (number: number) => {

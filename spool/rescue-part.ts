@@ -1,6 +1,6 @@
 /** What a rescue does with a part of a batch: what is recorded is forgotten, what had not begun waits again, and what ran is the rescue's to settle. */
 import { type BatchName, memberId, memberName, parseBatchName } from './batch-name.ts';
-import type { Lines } from './batch-place.ts';
+import { rangesOf } from './batch-place.ts';
 import { claimedPart, hasLines, type LineJob, lineJob, readBatch } from './claim-part.ts';
 import type { Job } from './job.ts';
 import type { Leftover } from './ledger.ts';
@@ -41,7 +41,7 @@ export function releasePart(
   { hasBegun, onReleased }: ReleaseOptions,
 ): (Leftover & LineJob) | { unread: string } | undefined {
   const undone = jobs.flatMap((job, index) => (recorded.has(job) ? [] : [{ job, line: part.from + index }]));
-  const runs = runsOf(undone.map(({ line }) => line)).map((lines) => ({ ...part, ...lines }));
+  const runs = rangesOf(undone.map(({ line }) => line)).map((lines) => ({ ...part, ...lines }));
   cut(spool, spool.slot(slot), name, part, runs);
   const [run, ...others] = runs;
   const [first] = undone;
@@ -59,15 +59,4 @@ export function releasePart(
 function release(spool: Spool, slot: string, part: BatchName, from: number, onReleased: (name: string) => void): void {
   const rest = from <= part.to ? giveBack(spool, slot, part, from)?.rest : undefined;
   if (rest !== undefined) onReleased(rest);
-}
-
-/** Ascending numbers as the ranges that they form. */
-function runsOf(lines: readonly number[]): Lines[] {
-  const runs: Lines[] = [];
-  for (const line of lines) {
-    const last = runs.at(-1);
-    if (last?.to === line - 1) last.to = line;
-    else runs.push({ from: line, to: line });
-  }
-  return runs;
 }

@@ -1,5 +1,5 @@
 import { monotonicFactory } from 'ulid';
-import { MAX_BATCH_BYTES, MAX_BATCH_LINES, memberId } from './batch-name.ts';
+import { EACH_ENDING, MAX_BATCH_BYTES, MAX_BATCH_LINES, memberId } from './batch-name.ts';
 import { denialOf } from './denial.ts';
 import { type Duration, parseDuration } from './duration.ts';
 import { atBest, isFull, messageOf, SpoolError } from './errors.ts';
@@ -32,7 +32,7 @@ export type Submission = {
 } & SubmitOptions;
 
 /** A request as a file, not yet written. */
-type Draft = { id: string; isMade: boolean; name: string; text: string; priority: number; runAt: string };
+export type Draft = { id: string; isMade: boolean; name: string; text: string; priority: number; runAt: string };
 
 /** A file that is to be written: of one request, or of a batch of them. `ids`: of its jobs. */
 type File = Draft & { ids: readonly string[] };
@@ -48,18 +48,57 @@ export async function submit(spool: Spool, submissions: Submission[], now = Date
   const drafts = submissions.map((submission, index) => draftOf(submission, now, submissions.length > 1 ? `job ${index + 1}: ` : ''));
   refuseTwins(drafts);
   for (const draft of drafts) if (!draft.isMade && spool.disk.exists(`${spool.incoming}/${draft.name}`)) throw taken(spool, draft.name);
-  const files = drafts.length > MAX_SINGLE ? bundled(drafts, now) : drafts.map((draft) => ({ ...draft, ids: [draft.id] }));
-  const written = await writeAll(spool, files, drafts.length);
-  const published: string[] = [];
-  const unpublished = publishAll(spool, written, published);
-  const unsynced = published.length > 0 ? await syncIncoming(spool) : undefined;
-  const failure = unpublished ?? unsynced;
+  const files = drafts.length > MAX_SINGLE ? bundled(drafts, now, '.ndjson') : drafts.map(singleFile);
+  const { published, failure } = await putAll(spool, files, drafts.length);
   if (!failure) return drafts.map(({ id }) => id);
   if (published.length === 0) throw failure.error;
   throw partly(drafts.length, published, failure.error);
 }
 
+/** A request that was checked, and waits to be written beside others. */
+export type Call = { draft: Draft; resolve(id: string): void; reject(error: unknown): void };
+
+/**
+ * Puts in the requests of several calls, which have nothing to do with each other: those of one priority that may run at once share a file, if they are enough. Tells
+ * each call what became of its own.
+ */
+export async function submitCalls(spool: Spool, calls: readonly Call[], now = Date.now()): Promise<void> {
+  const alike = new Map<number, Draft[]>();
+  for (const { draft } of calls) alike.get(draft.priority)?.push(draft) ?? alike.set(draft.priority, [draft]);
+  const files = [...alike.values()].flatMap((drafts) =>
+    drafts.length < MIN_SHARING ? drafts.map(singleFile) : bundled(drafts, now, EACH_ENDING),
+  );
+  const { published, failure } = await putAll(spool, files, calls.length);
+  const acknowledged = new Set(published);
+  for (const { draft, resolve, reject } of calls) {
+    if (!failure) resolve(draft.id);
+    else reject(acknowledged.has(draft.id) ? partly(1, [draft.id], failure.error) : failure.error);
+  }
+}
+
+/** Checks a request that is submitted alone. Throws SpoolError. `mayShare`: it may be written into one file with others of its kind. */
+export function checkedCall(submission: Submission, now: number): { draft: Draft; mayShare: boolean } {
+  const draft = draftOf(submission, now, '');
+  return { draft, mayShare: draft.isMade && draft.runAt === 'now' };
+}
+
 type Failure = { error: unknown };
+
+const singleFile = (draft: Draft): File => ({ ...draft, ids: [draft.id] });
+
+/** Writes, publishes and syncs. `published`: the ids of those that a look into `incoming/` finds. */
+async function putAll(spool: Spool, files: File[], count: number): Promise<{ published: string[]; failure?: Failure | undefined }> {
+  const published: string[] = [];
+  let written: Written[];
+  try {
+    written = await writeAll(spool, files, count);
+  } catch (error) {
+    return { published, failure: { error } };
+  }
+  const unpublished = publishAll(spool, written, published);
+  const unsynced = published.length > 0 ? await syncIncoming(spool) : undefined;
+  return { published, failure: unpublished ?? unsynced };
+}
 
 /** Adds the ids of those that are published to `published`, and returns what kept the others from it. */
 function publishAll(spool: Spool, written: Written[], published: string[]): Failure | undefined {
@@ -142,14 +181,21 @@ const makeId = monotonicFactory();
 /** More jobs than these at once are written as batches, a file for those of one priority and run-at that have no id of their own. */
 const MAX_SINGLE = 100;
 
+/** Calls in flight are put into one file from so many on: a few files of their own are no more work, and easier to see. */
+const MIN_SHARING = 4;
+
 /** Puts drafts together to batches; their ids become those of the batches' lines. */
-function bundled(drafts: Draft[], now: number): File[] {
+function bundled(drafts: Draft[], now: number, ending: string): File[] {
   const files: File[] = [];
   const bundles = new Map<string, Bundle>();
   for (const draft of drafts) {
     const key = `p${draft.priority}-${draft.runAt}`;
     if (!draft.isMade) files.push({ ...draft, ids: [draft.id] });
-    else bundles.set(key, addTo(files, bundles.get(key), draft, now));
+    else
+      bundles.set(
+        key,
+        addTo(files, bundles.get(key), draft, () => emptyBundle(draft, now, ending)),
+      );
   }
   return files.map((file) => ('texts' in file ? { ...file, text: (file as Bundle).texts.join('') } : file));
 }
@@ -158,10 +204,10 @@ function bundled(drafts: Draft[], now: number): File[] {
 type Bundle = File & { ids: string[]; texts: string[]; bytes: number };
 
 // In place: each draft is told its id as the line that it becomes.
-function addTo(files: File[], bundle: Bundle | undefined, draft: Draft, now: number): Bundle {
+function addTo(files: File[], bundle: Bundle | undefined, draft: Draft, empty: () => Bundle): Bundle {
   const bytes = Buffer.byteLength(draft.text);
   const hasRoom = bundle !== undefined && bundle.ids.length < MAX_BATCH_LINES && bundle.bytes + bytes <= MAX_BATCH_BYTES;
-  const into = hasRoom ? bundle : emptyBundle(draft, now);
+  const into = hasRoom ? bundle : empty();
   if (!hasRoom) files.push(into);
   into.texts.push(draft.text);
   into.bytes += bytes;
@@ -170,9 +216,9 @@ function addTo(files: File[], bundle: Bundle | undefined, draft: Draft, now: num
   return into;
 }
 
-function emptyBundle({ priority, runAt }: Draft, now: number): Bundle {
+function emptyBundle({ priority, runAt }: Draft, now: number, ending: string): Bundle {
   const id = makeId(now);
-  return { id, isMade: true, name: `p${priority}-${runAt}-${id}.ndjson`, text: '', priority, runAt, ids: [], texts: [], bytes: 0 };
+  return { id, isMade: true, name: `p${priority}-${runAt}-${id}${ending}`, text: '', priority, runAt, ids: [], texts: [], bytes: 0 };
 }
 
 function draftOf(submission: Submission, now: number, which: string): Draft {

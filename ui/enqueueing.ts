@@ -8,6 +8,7 @@ import { isFinal } from '../spool/state.ts';
 import { type Submission, submit } from '../spool/submit.ts';
 import { TraceContext } from '../spool/trace-context.ts';
 import type { Dashboard } from './dashboard.ts';
+import { counted } from './views/figures.ts';
 
 /** A job to enqueue. `runAt` without an offset is UTC. */
 export const Enqueueing = z.strictObject({
@@ -75,7 +76,7 @@ export async function enqueueMany(dashboard: Dashboard, given: readonly unknown[
   for (const { id } of jobs) if (id !== undefined && (await isLive(dashboard, id, now))) return conflict(id);
   try {
     const ids = await submit(dashboard.spool, jobs.map(submissionOf), now);
-    dashboard.log.info(`enqueued ${ids.length} jobs by the API, from ${ids[0]} on`, { who });
+    dashboard.log.info(`enqueued ${counted(ids.length, 'job')} by the API, from ${ids[0]} on`, { who });
     await dashboard.catalog.refresh(0);
     return { kind: 'done', ids };
   } catch (error) {

@@ -63,9 +63,9 @@ async function drainOnce(config: Config): Promise<{ signal: NodeJS.Signals | und
   const began = Date.now();
   const progress = progressLine();
   const sink = await logSink(process.stderr);
-  const onLines = (line: string) => {
+  const onLines = (lines: string) => {
     progress.clear();
-    sink(line);
+    sink(lines);
   };
   const dispatcher = new Dispatcher({ spool, config, allowlist, onLines });
   const { first, second } = firstAndSecondSignal();

@@ -53,11 +53,10 @@ export class JobFolder {
   /** Reads the names if the folder has changed; undefined when nothing is new. */
   async look(): Promise<Change | undefined> {
     if (!this.#time.hasChanged()) return undefined;
-    const names = await this.#spool.disk.namesOf(this.#spool[this.folder]).catch((error: unknown) => {
+    const change = await this.#compare().catch((error: unknown) => {
       this.#time.forget();
       throw error;
     });
-    const change = await this.#compare(names);
     this.#sweep.isDue = true;
     return change.added.length > 0 || change.isAnyGone ? change : undefined;
   }
@@ -89,18 +88,18 @@ export class JobFolder {
     return changed;
   }
 
-  async #compare(names: readonly string[]): Promise<Change> {
-    const breath = new Breath();
+  async #compare(): Promise<Change> {
     const added: Entry[] = [];
     this.#looks += 1;
     let known = 0;
-    for (const name of names) {
-      const entry = this.#entries.get(name);
-      if (entry) {
-        entry.seen = this.#looks;
-        known += 1;
-      } else if (isJobIn(this.folder, name)) added.push(this.#entryOf(name));
-      if ((added.length & 63) === 63 && breath.isDue) await breath.take();
+    for await (const names of this.#spool.disk.namesOf(this.#spool[this.folder])) {
+      for (const name of names) {
+        const entry = this.#entries.get(name);
+        if (entry) {
+          entry.seen = this.#looks;
+          known += 1;
+        } else if (isJobIn(this.folder, name)) added.push(this.#entryOf(name));
+      }
     }
     const isAnyGone = known < this.#entries.size;
     if (isAnyGone) this.#forgetUnseen();

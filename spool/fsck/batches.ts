@@ -1,6 +1,6 @@
 /** Files of batches: in `pending/`, and the parts of them in slots. Each line is a job. */
 import { type BatchName, memberId, parseBatchName } from '../batch-name.ts';
-import { type Lines, linesByPart } from '../batch-place.ts';
+import { type Lines, linesByPart, rangesOf } from '../batch-place.ts';
 import { lineJob, readBatch } from '../claim-part.ts';
 import type { FileDetails } from '../disk.ts';
 import { jobNameIn } from '../filename.ts';
@@ -85,21 +85,11 @@ export function cutOut({ spool }: Pick<Look, 'spool'>, name: string, lines: Read
   const act = () => {
     const part = parseBatchName(name);
     if (!part || !spool.disk.exists(`${spool.pending}/${name}`)) return false;
-    cut(spool, spool.pending, name, part, rangesWithout(part, lines));
+    const left = Array.from({ length: part.to - part.from + 1 }, (_, index) => part.from + index).filter((line) => !lines.has(line));
+    cut(spool, spool.pending, name, part, rangesOf(left));
     return true;
   };
   return { how: `took ${linesText([...lines])} out of pending/${name}`, act };
-}
-
-function rangesWithout({ from, to }: Lines, gone: ReadonlySet<number>): Lines[] {
-  const left: Lines[] = [];
-  for (let line = from; line <= to; line++) {
-    const last = left.at(-1);
-    if (gone.has(line)) continue;
-    if (last?.to === line - 1) last.to = line;
-    else left.push({ from: line, to: line });
-  }
-  return left;
 }
 
 /** `line 3`, `the lines 3, 5 and 8 more`. */

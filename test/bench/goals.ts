@@ -20,6 +20,8 @@ type Find = {
 
 const OURS = 'jobspool';
 const FULL = 'jobspool-full';
+const SINGLE = 'jobspool-single';
+const SINGLE_FULL = 'jobspool-single-full';
 
 function throughput({ of, best }: Find): Goal[] {
   const drain = of('drain', OURS);
@@ -45,10 +47,10 @@ function batches({ of, best }: Find): Goal[] {
   const run = of('batch-run', OURS);
   const full = of('batch-run-full', FULL);
   return [
-    atLeast(10, 'batches, enqueue / our own single files', batch, of('producers', OURS)),
-    atLeast(4, 'batches, enqueue and run / our own single files', run, of('flow', OURS)),
-    atLeast(10, 'batches, power-loss safe, enqueue / our own single files', of('batch-full', FULL), of('producers-full', FULL)),
-    atLeast(4, 'batches, power-loss safe, enqueue and run / our own single files', full, of('flow-full', FULL)),
+    atLeast(10, 'batches, enqueue / our own single files', batch, of('producers', SINGLE)),
+    atLeast(4, 'batches, enqueue and run / our own single files', run, of('flow', SINGLE)),
+    atLeast(10, 'batches, power-loss safe, enqueue / our own single files', of('batch-full', FULL), of('producers-full', SINGLE_FULL)),
+    atLeast(4, 'batches, power-loss safe, enqueue and run / our own single files', full, of('flow-full', SINGLE_FULL)),
     atLeast(4, 'batches, enqueue / BullMQ addBulk', batch, best('batch', 'bullmq')),
     atLeast(4, 'batches, enqueue / bee-queue saveAll', batch, best('batch', 'bee-queue')),
     atLeast(4, 'batches, enqueue and run / BullMQ addBulk', run, best('batch-run', 'bullmq')),

@@ -14,6 +14,8 @@ export type Plan = {
   workMs?: number;
   failEvery?: number;
   payloadBytes?: number;
+  /** How many jobs run before; as many as are measured, and not more than `WARM_JOBS`, if nothing is said. */
+  warmJobs?: number;
   /** All of them are due at this time, milliseconds since the epoch; asked for when the contender is up. */
   at?: () => number;
 };
@@ -28,7 +30,7 @@ export type Ran = { runs: Run[]; produced: Produced };
 export async function runJobs(bout: Bout, plan: Plan, read: (ran: Ran) => Figures): Promise<Figures> {
   const session = await bout.contender.open({ folder: bout.folder, tally: bout.tally, concurrency: plan.concurrency, workers: true });
   try {
-    const warm = await warmUp(session, bout, plan.concurrency ?? 2);
+    const warm = await warmUp(session, bout, plan);
     const order = orderOf(bout, plan);
     if (plan.isHeld) await session.hold();
     const early = plan.isHeld ? await session.produce(order) : undefined;
@@ -80,11 +82,21 @@ export const ends = (runs: readonly Run[]): [number, number] => [runs[0]?.at ?? 
 
 /** Numbers from here on are warm-up. */
 const WARM = 1e9;
+export const WARM_JOBS = 4_000;
 
-// Handlers are loaded, code is compiled, connections are open.
-async function warmUp(session: Session, { contender, jobs, tally }: Bout, concurrency: number): Promise<number> {
-  const count = (contender.share ?? 1) < 0.1 ? 2 : Math.max(2, Math.min(jobs, 200, concurrency * 50));
-  await session.produce({ first: WARM, count, workMs: 0, failEvery: 0, payloadBytes: 200, how: { kind: 'one-by-one', inFlight: 10 } });
+// Handlers are loaded, connections are open, and V8 has compiled what runs often, in every process of every contender: a service runs for
+// weeks, and what its first jobs cost is not what is measured here.
+async function warmUp(
+  session: Session,
+  { contender, jobs, tally }: Bout,
+  { how, warmJobs = Math.min(jobs, WARM_JOBS) }: Plan,
+): Promise<number> {
+  const count = (contender.share ?? 1) < 0.1 ? 2 : Math.max(2, warmJobs);
+  const inFlight: Order['how'] = { kind: 'one-by-one', inFlight: 10 };
+  for (const [first, kind] of [inFlight, how.kind === 'spaced' ? inFlight : how].entries()) {
+    const half = first === 0 ? Math.ceil(count / 2) : Math.floor(count / 2);
+    await session.produce({ first: WARM + first * count, count: half, workMs: 0, failEvery: 0, payloadBytes: 200, how: kind });
+  }
   await allToRun(session, tally, count);
   return count;
 }

@@ -2,12 +2,18 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
+import { loadAllowlist } from '../../jobs/load-allowlist.ts';
 import { runBackgroundJobs } from '../../jobs/run-background-job.ts';
+import { readConfig } from '../../service/config.ts';
+import { Dispatcher } from '../../service/dispatcher.ts';
+import { disk } from '../../spool/disk.ts';
 import { formatRunAt } from '../../spool/filename.ts';
 import { completedLines, jobStatus } from '../../spool/query.ts';
 import { openSpool } from '../../spool/spool.ts';
 import { waitForJob } from '../../spool/wait.ts';
-import { dropFile, startService } from '../support/spool.ts';
+import { afterwards } from '../support/afterwards.ts';
+import { plant } from '../support/plant.ts';
+import { dropFile, startService, tempSpool } from '../support/spool.ts';
 import { TROUBLE } from '../support/trouble.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -90,4 +96,25 @@ test('with file events off, jobs still start within the scan interval', async (t
   const spool = openSpool(service.dir, { durability: 'none' });
   dropFile(spool, 'p5-now-polled.json', { class: 'Trouble', method: 'noop' });
   await waitFor(() => [...completedLines(spool)].length === 1, 'the job to run', { timeoutMs: 3_000 });
+});
+
+test('no job starts before all that wait are known, however long it takes to list them', async (t) => {
+  // The best comes last, when the runner has been ready for a while.
+  async function* namesOf(folder: string) {
+    for await (const names of disk.namesOf(folder))
+      for (const name of names.toSorted()) {
+        yield [name];
+        await waitFor(() => dispatcher.readyRunners === 1, 'the runner to be ready');
+      }
+  }
+  const spool = tempSpool(t, { disk: { ...disk, namesOf } });
+  const file = path.join(spool.tmp, 'started');
+  for (const priority of [1, 5, 9])
+    plant(spool, 'pending', { id: `p${priority}`, priority, class: 'Trouble', method: 'note', params: [file, `p${priority}`] });
+  const config = readConfig({ JOBSPOOL_DIR: spool.root, JOBSPOOL_RUNNERS: '1', JOBSPOOL_WATCH: 'poll' }, 1);
+  const dispatcher = new Dispatcher({ spool, config, allowlist: await loadAllowlist(TROUBLE), onLines: () => undefined });
+  afterwards(t, () => dispatcher.stop(Promise.resolve()));
+  await dispatcher.start();
+  await waitFor(() => linesOf(file).length === 3, 'all to run');
+  assert.deepEqual(linesOf(file), ['p9', 'p5', 'p1']);
 });

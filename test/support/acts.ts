@@ -22,6 +22,7 @@ import { finishMoves, settle } from '../../spool/settle.ts';
 import { type Durability, openSpool, type Spool } from '../../spool/spool.ts';
 import { cancel, remove, retry, runNow, setPriority } from '../../spool/steer.ts';
 import { type Submission, submit } from '../../spool/submit.ts';
+import { submitCall } from '../../spool/submit-call.ts';
 import { attemptAt } from './job-files.ts';
 import { intakeOf, LATER, rescueOptions } from './run-to-end.ts';
 
@@ -132,6 +133,37 @@ const submits: Act[] = SUBMISSIONS.flatMap(({ name, jobs }) =>
     isRepeated: false,
   })),
 );
+
+const IN_FLIGHT = 8;
+
+const calls: Act[] = BOTH.map((durability) => ({
+  ...plain,
+  name: `submit by calls in flight, durability ${durability}`,
+  durability,
+  act: callAll,
+  untrue: (world) => submittedIn(world) < IN_FLIGHT && 'not all of them are in incoming/',
+  wrongAfterError: (world) =>
+    submittedIn(world) !== world.acknowledged.size &&
+    `${world.acknowledged.size} of ${IN_FLIGHT} are said to be submitted, and ${submittedIn(world)} are`,
+  isRepeated: false,
+}));
+
+async function callAll({ spool, acknowledged }: World): Promise<void> {
+  const settled = await Promise.allSettled(Array.from({ length: IN_FLIGHT }, () => submitCall(spool, one())));
+  for (const call of settled) {
+    if (call.status === 'fulfilled') acknowledged.add(call.value);
+    else if (call.reason instanceof SpoolError) for (const id of call.reason.submitted) acknowledged.add(id);
+  }
+  const failed = settled.find(({ status }) => status === 'rejected');
+  if (failed) throw (failed as PromiseRejectedResult).reason;
+}
+
+/** How many requests are in incoming/, in files of their own or as lines. */
+const submittedIn = (world: World): number =>
+  names(world, 'incoming').reduce((sum, name) => {
+    const text = fs.readFileSync(path.join(world.spool.incoming, name), 'utf8');
+    return sum + (name.endsWith('.ndjson') ? text.trimEnd().split('\n').length : 1);
+  }, 0);
 
 // What an error names as submitted is acknowledged all the same.
 async function submitAll({ spool, acknowledged }: World, jobs: Submission[]): Promise<void> {
@@ -349,6 +381,20 @@ function bind(world: World, folder: 'failed' | 'cancelled' | 'retrying' | 'pendi
   put(world, `running/${SLOT}`, bound, 'a', failed);
 }
 
+/** Rescues all dead runners, whose jobs ended with `end`, or crashed. */
+const rescuing = (end: End | undefined): Pick<Act, 'act' | 'untrue'> => ({
+  act: ({ spool }) => {
+    const options = rescueOptions(end ? { endOf: () => end } : {});
+    // As the service's rescuer does: first what an earlier rescue of ours could not finish.
+    if (spool.disk.exists(spool.slot(OWN))) settleTaken(spool, OWN, OWN, options);
+    for (const dead of slots(spool).filter((slot) => slot !== OWN)) rescue(spool, dead, OWN, options);
+  },
+  untrue: ({ spool }) => {
+    const left = fs.readdirSync(spool.running);
+    return left.length > 0 && `the rescue is done, and ${left.join(', ')} is left`;
+  },
+});
+
 const rescues: Act[] = LEFTOVERS.flatMap(({ name, put: putLeftovers, end }) =>
   (name === 'many things' || name === 'a job that is recorded' ? BOTH : (['none'] as const)).map((durability) => ({
     ...plain,
@@ -357,20 +403,10 @@ const rescues: Act[] = LEFTOVERS.flatMap(({ name, put: putLeftovers, end }) =>
     tolerates: /running\/.* holds no whole request: the body is not JSON/,
     prepare: (world) => {
       fs.mkdirSync(world.spool.lock(SLOT));
-      const holder = { kind: 'runner', host: 'host', pid: 1, processStart: '1', bootId: 'b', pidNamespace: 'n', since: 's' };
-      fs.writeFileSync(world.spool.holder(SLOT), JSON.stringify(holder));
+      holderOf(world, SLOT, 'runner');
       putLeftovers(world);
     },
-    act: ({ spool }) => {
-      const options = rescueOptions(end ? { endOf: () => end } : {});
-      // As the service's rescuer does: first what an earlier rescue of ours could not finish.
-      if (spool.disk.exists(spool.slot(OWN))) settleTaken(spool, OWN, OWN, options);
-      for (const dead of slots(spool).filter((slot) => slot !== OWN)) rescue(spool, dead, OWN, options);
-    },
-    untrue: ({ spool }) => {
-      const left = fs.readdirSync(spool.running);
-      return left.length > 0 && `the rescue is done, and ${left.join(', ')} is left`;
-    },
+    ...rescuing(end),
   })),
 );
 
@@ -769,15 +805,7 @@ const rescuedParts: Act[] = PARTS_LEFT.flatMap(({ name, put: putLeftovers, end }
       const kept = fs.readdirSync(world.spool.slot(SLOT)).some((file) => file.includes('@1-'));
       if (!kept) for (const id of ['b.1', 'b.2']) world.acknowledged.delete(id);
     },
-    act: ({ spool }) => {
-      const options = rescueOptions(end ? { endOf: () => end } : {});
-      if (spool.disk.exists(spool.slot(OWN))) settleTaken(spool, OWN, OWN, options);
-      for (const dead of slots(spool).filter((slot) => slot !== OWN)) rescue(spool, dead, OWN, options);
-    },
-    untrue: ({ spool }) => {
-      const left = fs.readdirSync(spool.running);
-      return left.length > 0 && `the rescue is done, and ${left.join(', ')} is left`;
-    },
+    ...rescuing(end),
   })),
 );
 
@@ -788,6 +816,7 @@ export const ACTS: readonly Act[] = [
   ...dividedParts,
   ...rescuedParts,
   ...submits,
+  ...calls,
   ...accepts,
   ...claims,
   ...settles,

@@ -70,7 +70,7 @@ test('lines that were claimed meanwhile are skipped and counted, the others are 
 });
 
 test('an array of jobs is submitted whole, many of them as a batch, and its ids come back in order', async (t) => {
-  const { ask, spool } = await makeClient(t);
+  const { ask, spool, journal } = await makeClient(t);
   const jobs = Array.from({ length: 150 }, (_, at) => ({ class: 'ExampleJob', method: 'execute', params: [`number ${at + 1}`] }));
   const { status, body } = await ask('POST', '/api/jobs', jobs);
   assert.equal(status, 201);
@@ -80,6 +80,10 @@ test('an array of jobs is submitted whole, many of them as a batch, and its ids 
   assert.equal(fs.readdirSync(spool.incoming).length, 1);
   const few = await ask('POST', '/api/jobs', [{ class: 'ExampleJob', method: 'execute', params: ['x'], id: 'own', delay: '1h' }]);
   assert.deepEqual(few.body, { ids: ['own'] });
+  assert.deepEqual(
+    journal.lines.map(({ text }) => text),
+    [`enqueued 150 jobs by the API, from ${ids[0]} on`, 'enqueued 1 job by the API, from own on'],
+  );
   assert.equal(jobStatus(spool, 'own')?.state, 'scheduled');
 });
 

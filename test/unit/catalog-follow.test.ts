@@ -225,8 +225,10 @@ test('a folder that cannot be read is said, and read as soon as it can be', asyn
   let fails = true;
   const failing: Disk = {
     ...disk,
-    namesOf: (folder) =>
-      fails && folder.endsWith('pending') ? Promise.reject(new Error('EIO: i/o error, scandir')) : disk.namesOf(folder),
+    async *namesOf(folder) {
+      if (fails && folder.endsWith('pending')) throw new Error('EIO: i/o error, scandir');
+      yield* disk.namesOf(folder);
+    },
   };
   const spool = tempSpool(t, { disk: failing });
   putFile(spool, 'pending', { id: 'a', runAt: NOW - 1 });

@@ -106,6 +106,20 @@ test('lines of the service are not written through a link in the place of its lo
   assert.match(fs.readFileSync(path.join(spool.logs, 'background_jobs_errors.log'), 'utf8'), /something is wrong/);
 });
 
+test('a step that fails while its lines are held keeps no later line from the log', (t) => {
+  const spool = tempSpool(t);
+  const log = new EventLog(spool);
+  const failing = () => {
+    log.info('before');
+    throw new Error('it failed');
+  };
+  assert.throws(() => log.holding(failing), /it failed/);
+  log.error('after');
+  const kept = fs.readFileSync(path.join(spool.logs, 'background_jobs.log'), 'utf8');
+  assert.match(kept, /before.*\n.*after/);
+  log.close();
+});
+
 test('a rejected file that was old when it came is kept until its reason is old', (t) => {
   const spool = tempSpool(t);
   const now = Date.now();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Backlog } from '../../service/backlog.ts';
-import { batchFor, paceOf } from '../../service/propose.ts';
+import { countAhead, MAX_BATCH, paceOf } from '../../service/propose.ts';
 import { jobFileName } from '../../spool/filename.ts';
 
 const NOW = Date.UTC(2026, 10, 22);
@@ -50,5 +50,5 @@ test('proposals that came too late say nothing of how long jobs take: a batch of
   assert.equal(paceOf(20, 0.5, settled), 20);
   assert.equal(paceOf(undefined, 0.5, settled), undefined);
   const pace = paceOf(undefined, 30.5, [...settled, { name: d, to: 'completed' as const }]);
-  assert.equal(batchFor(pace as number), 1, 'a job of 30 ms is proposed alone');
+  assert.equal(countAhead(pace as number, MAX_BATCH), 1, 'a job of 30 ms is proposed alone');
 });

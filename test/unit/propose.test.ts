@@ -4,14 +4,14 @@ import fc from 'fast-check';
 import {
   AHEAD_MS,
   average,
-  batchFor,
   batchForShared,
-  chunkFor,
+  countAhead,
   deal,
   EARLY_MS,
   isStuck,
   isStuckShared,
   MAX_BATCH,
+  MAX_CHUNK,
   type RunnerView,
   roomShared,
   type Seat,
@@ -28,21 +28,21 @@ const runner = (slot: string, over: Partial<RunnerView> = {}): RunnerView => ({
 });
 
 test('a runner of long or unknown jobs has one in hand, so that a better job need not wait behind others', () => {
-  assert.equal(batchFor(AHEAD_MS), 1);
-  assert.equal(batchFor(60_000), 1);
+  assert.equal(countAhead(AHEAD_MS, MAX_BATCH), 1);
+  assert.equal(countAhead(60_000, MAX_BATCH), 1);
 });
 
 test('the work in the hands of a runner of short jobs is about 10 ms, and never more than the largest batch', () => {
-  assert.equal(batchFor(2), 5);
-  assert.equal(batchFor(0.001), MAX_BATCH);
-  assert.equal(batchFor(0), MAX_BATCH);
+  assert.equal(countAhead(2, MAX_BATCH), 5);
+  assert.equal(countAhead(0.001, MAX_BATCH), MAX_BATCH);
+  assert.equal(countAhead(0, MAX_BATCH), MAX_BATCH);
 });
 
 test('of a batch a runner takes one job while its pace is unknown, then about 10 ms of work', () => {
-  assert.equal(chunkFor(undefined), 1);
-  assert.equal(chunkFor(60_000), 1);
-  assert.equal(chunkFor(2), 5);
-  assert.equal(chunkFor(0.000_1), 256);
+  assert.equal(countAhead(undefined, MAX_CHUNK), 1);
+  assert.equal(countAhead(60_000, MAX_CHUNK), 1);
+  assert.equal(countAhead(2, MAX_CHUNK), 5);
+  assert.equal(countAhead(0.000_1, MAX_CHUNK), 256);
 });
 
 test('no job is dealt twice or dropped, none goes beyond a batch, and none waits while a runner is free', () => {
@@ -56,7 +56,8 @@ test('no job is dealt twice or dropped, none goes beyond a batch, and none waits
       const dealt = shares(views, ready, 0);
       const total = [...dealt.values()].reduce((sum, share) => sum + share, 0);
       assert.ok(total <= ready);
-      for (const view of views) assert.ok((dealt.get(view.slot) ?? 0) + view.proposed <= Math.max(view.proposed, batchFor(view.averageMs)));
+      for (const view of views)
+        assert.ok((dealt.get(view.slot) ?? 0) + view.proposed <= Math.max(view.proposed, countAhead(view.averageMs, MAX_BATCH)));
       if (ready > 0 && views.some(({ proposed }) => proposed === 0)) assert.ok(total > 0);
       const names = Array.from({ length: total }, (_, index) => `job${index}`);
       const hands = deal(names, dealt);

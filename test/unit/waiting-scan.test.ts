@@ -9,9 +9,9 @@ import { waitFor } from '../support/wait-for.ts';
 
 test('a listing that took long because the machine was busy is repeated soon: jobs that others accepted must not be overlooked so long', async (t) => {
   // Nothing of this second is work of this process.
-  const namesOf = async (folder: string) => {
+  const namesOf = async function* (folder: string) {
     await sleep(1_000);
-    return disk.namesOf(folder);
+    yield* disk.namesOf(folder);
   };
   const spool = tempSpool(t, { disk: { ...disk, namesOf } });
   const scan = new WaitingScan(spool, 200);

@@ -66,7 +66,11 @@ function countersIn(registry: Registry, known: readonly Handler[]): (event: Logg
     'jobspool_releases_total',
     'Jobs that were given back unfinished, without spending an attempt, to be run again.',
   );
-  const rejected = new Counter({ name: 'jobspool_jobs_rejected_total', help: 'Requests that could not become or stay a job.', registers });
+  const rejected = new Counter({
+    name: 'jobspool_jobs_rejected_total',
+    help: 'Requests that could not become or stay a job; a batch counts as one.',
+    registers,
+  });
   const histogram = (name: string, help: string, buckets: number[]) =>
     new Histogram({ name, help, labelNames: ['class', 'method'], buckets, registers });
   const wait = histogram('jobspool_job_wait_seconds', 'From when a job was due to the start of the attempt.', WAIT_SECONDS);

@@ -12,16 +12,22 @@ import { until } from '../until.ts';
 export const contenders: Contender[] = [
   jobspool('jobspool', 'process', 'durability none'),
   jobspool('jobspool-full', 'power', 'durability full'),
+  // Of calls in flight several share a file; those with ids of their own do not.
+  { ...jobspool('jobspool-single', 'process', 'durability none, a file per job', true), only: ['producers', 'flow'] },
+  { ...jobspool('jobspool-single-full', 'power', 'durability full, a file per job', true), only: ['producers-full', 'flow-full'] },
 ];
 
 /** The producer; the workers are the service's runners. */
 export const driver: Driver = {
-  producer: async ({ address: dir, durability, method }) => {
+  producer: async ({ address: dir, durability, method, isSingle }) => {
     const name = method as 'work' | 'wait';
     const choice = { dir, durability: durability as 'full' | 'none' };
     const spool = openSpool(dir, choice);
     return {
-      submit: (job, { at, retries }) => runBackgroundJob('Bench', name, [job], { ...choice, ...policy(retries), ...when(at) }),
+      submit: (job, { at, retries }) => {
+        const id = isSingle ? { id: `job-${job.number}` } : {};
+        return runBackgroundJob('Bench', name, [job], { ...choice, ...policy(retries), ...when(at), ...id });
+      },
       submitBatch: (jobs, { at, retries }) =>
         runBackgroundJobs(
           jobs.map((job) => ({ class: 'Bench', method: name, params: [job], ...policy(retries), ...when(at) })),
@@ -38,7 +44,7 @@ export const driver: Driver = {
 const when = (at: number | undefined) => (at === undefined ? {} : { at: new Date(at) });
 const policy = (retries: number) => ({ retries, retryDelay: 0 });
 
-function jobspool(name: string, durability: Durability, settings: string): Contender {
+function jobspool(name: string, durability: Durability, settings: string, isSingle = false): Contender {
   return {
     name,
     family: 'jobspool',
@@ -46,13 +52,13 @@ function jobspool(name: string, durability: Durability, settings: string): Conte
     durability,
     missing: () => undefined,
     version: () => (JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as { version: string }).version,
-    open: (stage) => openJobspool(stage, durability === 'power' ? 'full' : 'none'),
+    open: (stage) => openJobspool(stage, durability === 'power' ? 'full' : 'none', isSingle),
   };
 }
 
 const ROOT = path.resolve(import.meta.dirname, '../../..');
 
-async function openJobspool(stage: Stage, durability: 'full' | 'none'): Promise<Session> {
+async function openJobspool(stage: Stage, durability: 'full' | 'none', isSingle: boolean): Promise<Session> {
   const spool = openSpool(stage.folder, { durability });
   const { runners, shared } = layoutFor(stage.concurrency);
   const service = stage.workers ? await startService(spool, stage.tally, { runners, shared }) : undefined;
@@ -61,7 +67,7 @@ async function openJobspool(stage: Stage, durability: 'full' | 'none'): Promise<
     module: 'jobspool.ts',
     stage: { ...stage, workers: false },
     server,
-    settings: { concurrency: 0, workers: 0, durability, method: shared > 1 ? 'wait' : 'work' },
+    settings: { concurrency: 0, workers: 0, durability, method: shared > 1 ? 'wait' : 'work', isSingle },
   });
   return {
     ...producer,

@@ -1,4 +1,4 @@
-import { runJobs } from '../run-jobs.ts';
+import { runJobs, WARM_JOBS } from '../run-jobs.ts';
 import type { Scenario } from '../scenario.ts';
 import { quantile } from '../statistics.ts';
 
@@ -12,7 +12,7 @@ export const scenarios: Scenario[] = [
     // 60 in each of five repetitions, 300 in all, at 10,000 jobs.
     jobs: (asked) => Math.min(60, asked),
     measure: (bout) =>
-      runJobs(bout, { how: { kind: 'spaced', gapsMs: [15, 75] } }, ({ runs, produced }) => {
+      runJobs(bout, { how: { kind: 'spaced', gapsMs: [15, 75] }, warmJobs: WARM_JOBS }, ({ runs, produced }) => {
         const latencies = runs.map(({ number, at }) => at - (produced.submittedAt[number] ?? Number.NaN)).sort((a, b) => a - b);
         return { p50Ms: quantile(latencies, 0.5), p99Ms: quantile(latencies, 0.99) };
       }),

@@ -8,7 +8,7 @@ type Text = { looks: string; bytes: Buffer; starts: number[] };
  * The texts of batches' lines, without parsing those that nobody asks for. The file that was read last is kept, and known again under any name: the
  * parts of a batch are links to one file.
  */
-export class BatchTexts {
+export class LineTexts {
   readonly #spool: Spool;
   #last: Text | undefined;
 
