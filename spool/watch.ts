@@ -26,6 +26,8 @@ export class Doorbell {
   /** What the events of this turn were about: a name in incoming/, or something else. */
   readonly #heard: (string | undefined)[] = [];
   #ringing: NodeJS.Immediate | undefined;
+  /** Whether the watcher has begun: until then nothing is told. */
+  #isWatching = false;
   /** Whether an event told of a file that came, since the last check. */
   #hasToldOfArrival = false;
   /** What was in incoming/ at the last check. */
@@ -72,6 +74,7 @@ export class Doorbell {
     if (this.#isClosed) return;
     // Before it is watched: what is replaced in between is noticed at the next check.
     this.#watched = this.#identify();
+    this.#isWatching = false;
     const paths = new Set([this.#spool.incoming, this.#spool.cancel, this.#spool.paused]);
     const watcher = chokidar.watch([...paths], {
       ignoreInitial: true,
@@ -105,7 +108,7 @@ export class Doorbell {
   // A probe of our own proves little: what is written on this machine is told of also where that of others is not (NFS, mounts that are
   // written to from outside). So this looks at what really came.
   async #findSilence(): Promise<void> {
-    if (this.#watcher === undefined || this.#againAt !== undefined) return;
+    if (!this.#isWatching) return;
     const there = this.#requests();
     const hasNew = there.some((name) => !this.#known.has(name));
     this.#known = new Set(there);
@@ -153,12 +156,14 @@ export class Doorbell {
     this.#againAt = performance.now() + AGAIN_MS;
     void watcher.close();
     this.#watcher = undefined;
+    this.#isWatching = false;
   }
 
   #noteReady(watcher: FSWatcher): void {
     if (watcher !== this.#watcher) return;
     if (this.#againAt !== undefined) this.#events.onNote(`${this.#spool.incoming} is watched again`);
     this.#againAt = undefined;
+    this.#isWatching = true;
     this.#events.onRing();
   }
 
