@@ -11,7 +11,7 @@ const TIMEOUT_MS = 5_000;
 export async function events(spool: Spool, watch: 'events' | 'poll'): Promise<Answer> {
   if (watch === 'poll') return ok('file events are not used (JOBSPOOL_WATCH=poll); the scan finds everything');
   const silence = await whySilent(spool);
-  if (silence === undefined) return ok('file events arrive: a dropped file is noticed at once');
+  if (silence === undefined) return ok('file events arrive: what is dropped on this machine is noticed at once');
   return warn(
     `no file event arrived, ${silence}: jobs are found by the scan, which JOBSPOOL_WATCH=poll uses alone (usual on NFS and some bind mounts; else look at the inotify limits)`,
   );
