@@ -7,6 +7,7 @@ import { addDrain } from './commands/drain.ts';
 import { addExec } from './commands/exec.ts';
 import { EXIT, exitCodeOf, Refusal } from './commands/exit.ts';
 import { addFsck } from './commands/fsck.ts';
+import { addHealth } from './commands/health.ts';
 import { addLogs } from './commands/logs.ts';
 import { addLs } from './commands/ls.ts';
 import { addPause } from './commands/pause.ts';
@@ -59,7 +60,7 @@ function makeProgram(): Command {
   program.commandsGroup('Steer:');
   for (const add of [addCancel, addRetry, addRemove, addPause]) add(program);
   program.commandsGroup('Care:');
-  for (const add of [addPrune, addClearLogs, addFsck, addDoctor]) add(program);
+  for (const add of [addPrune, addClearLogs, addFsck, addDoctor, addHealth]) add(program);
   return program;
 }
 
