@@ -201,7 +201,8 @@ export const disk = {
   makeFolder(folder: string, sync = false): boolean {
     try {
       fs.mkdirSync(folder, { mode: 0o770 });
-      fs.chmodSync(folder, 0o770); // mkdir's mode is cut by the umask
+      // mkdir's mode is cut by the umask. A setgid bit that came from above stays: by it files of all producers are of the spool's group.
+      fs.chmodSync(folder, 0o770 | (fs.statSync(folder).mode & SETGID));
     } catch (error) {
       if (errnoOf(error) === 'EEXIST') return false;
       // Not mkdir's own `recursive`: where nothing may be made (/proc) it tries for ever.
@@ -380,6 +381,7 @@ const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CREAT, O_TRUNC, O_NOFOLLOW = 0, 
 const INSPECT_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 /** Files are for the owner and the group, whatever the umask: the folders of the spool decide who comes near. */
 const SHARED = 0o660;
+const SETGID = 0o2000;
 /** What says for certain that nothing of use stands at a path. */
 const NOTHING_THERE = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'];
 const BLOCK_BYTES = 1_048_576;

@@ -3,7 +3,7 @@ import { type SpawnOptions, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
-import { openSpool, type Spool } from '../../spool/spool.ts';
+import { type Spool, spoolAt } from '../../spool/spool.ts';
 import { afterwards } from './afterwards.ts';
 import { type Ran, runShell } from './program.ts';
 import { tempFolder } from './spool.ts';
@@ -65,6 +65,8 @@ export type ComposeOptions = {
   /** Beside compose.yaml. */
   files?: string[];
   env?: Record<string, string>;
+  /** The spool is this group's, by the setgid bit of its folder, and the service makes all that is in it; default: it is the container's user's. */
+  group?: number;
   /** The folder with the allow-list; default: the image's own. */
   jobs?: string;
   /** What the service `jobspool` gets beside what compose.yaml gives it; as JSON, which is YAML. */
@@ -75,11 +77,14 @@ export type ComposeOptions = {
 const OFTEN = { healthcheck: { interval: '1s' } };
 
 /** A Compose project of its own with compose.yaml, nothing of it started yet. */
-export async function composed(t: TestContext, { files = [], env = {}, jobs, overlay = {} }: ComposeOptions = {}): Promise<Composed> {
+export async function composed(
+  t: TestContext,
+  { files = [], env = {}, jobs, group, overlay = {} }: ComposeOptions = {},
+): Promise<Composed> {
   await builtImage();
   const folder = tempFolder(t, 'jobspool-compose-');
   const project = path.basename(folder).toLowerCase();
-  const { dir, owner } = ownFolder(folder);
+  const { dir, owner } = ownFolder(folder, group);
   const more = path.join(folder, 'test.json');
   fs.writeFileSync(more, JSON.stringify({ services: { jobspool: { ...OFTEN, ...overlay } } }));
   const options = ['compose', '--project-name', project, '--project-directory', ROOT];
@@ -97,7 +102,8 @@ export async function composed(t: TestContext, { files = [], env = {}, jobs, ove
   afterwards(t, async () => void (await tried([...options, ...all, 'down', '--volumes', '--timeout', '0'], variables)));
   const container = async (service = 'jobspool') => (await compose('ps', '--all', '--quiet', service)).trim();
   return {
-    spool: openSpool(dir, { durability: 'none' }),
+    // Not opened: the service makes it.
+    spool: spoolAt(dir, { durability: 'none' }),
     compose,
     container,
     inspect: async (template, service) => (await docker(['inspect', '--format', template, await container(service)])).trim(),
@@ -106,17 +112,14 @@ export async function composed(t: TestContext, { files = [], env = {}, jobs, ove
 }
 
 /** A spool's folder that the container may write to, and as whom. */
-export function ownFolder(folder: string): { dir: string; owner: { JOBSPOOL_UID: string; JOBSPOOL_GID: string } } {
+function ownFolder(folder: string, group: number | undefined): { dir: string; owner: { JOBSPOOL_UID: string; JOBSPOOL_GID: string } } {
   const dir = path.join(folder, 'spool');
   fs.mkdirSync(dir);
   const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
   if (uid !== 0) return { dir, owner: { JOBSPOOL_UID: String(uid), JOBSPOOL_GID: String(gid) } };
   // The test is root: the image's own user must do.
   fs.chmodSync(folder, 0o755);
-  for (const made of Object.values(openSpool(dir, { durability: 'none' }))) giveAway(made);
+  fs.chownSync(dir, 10_001, group ?? 0);
+  fs.chmodSync(dir, group === undefined ? 0o770 : 0o2770);
   return { dir, owner: { JOBSPOOL_UID: '10001', JOBSPOOL_GID: '0' } };
-}
-
-function giveAway(made: unknown): void {
-  if (typeof made === 'string' && fs.existsSync(made)) fs.chownSync(made, 10_001, 0);
 }
