@@ -5,7 +5,7 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { validate } from 'dockerfile-utils';
 import { afterwards } from '../support/afterwards.ts';
-import { builtImage, docker, HARDENED, IMAGE, ROOT, skipsWithoutEngine, tried } from '../support/docker.ts';
+import { builtImage, composed, docker, HARDENED, IMAGE, ROOT, skipsWithoutEngine, tried } from '../support/docker.ts';
 import { tempFolder } from '../support/spool.ts';
 
 const OVERLAYS = fs.readdirSync(path.join(ROOT, 'docker')).filter((name) => /^compose\..*\.yaml$/.test(name));
@@ -109,4 +109,9 @@ test('who sets it up wrong is told so in a sentence', async (t) => {
   const { code, err } = await tried(['compose', '--project-directory', ROOT, '--env-file', '/dev/null', 'config', '--quiet'], {});
   assert.notEqual(code, 0);
   assert.match(err, /JOBSPOOL_PASSWORD=… into the file \.env/);
+
+  const misspelt = path.join(folder, 'my-jbos');
+  const { compose } = await composed(t, { jobs: misspelt });
+  await assert.rejects(compose('up', '--detach', '--no-build'), /my-jbos/);
+  assert.ok(!fs.existsSync(misspelt), 'the folder was made, and would be an empty allow-list');
 });

@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { jobStatus } from '../../spool/query.ts';
 import type { Spool } from '../../spool/spool.ts';
 import { composed, docker, ROOT, skipsWithoutEngine } from '../support/docker.ts';
-import { dropFile } from '../support/spool.ts';
+import { dropFile, tempFolder } from '../support/spool.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const JOBS = path.join(ROOT, 'test', 'fixtures', 'container');
@@ -56,6 +56,24 @@ for place in root:/x app:/app/x jobs:/app/jobs/x tmp:/tmp/x; do
 done
 grep -E 'CapEff|NoNewPrivs' /proc/self/status
 echo "init: $(cat /proc/1/comm)"`;
+
+test('the password may come from a file, and the dashboard may be on the path of a proxy', async (t) => {
+  if (skipsWithoutEngine(t)) return;
+  const file = path.join(tempFolder(t), 'password.txt');
+  fs.writeFileSync(file, 'from a file\n');
+  fs.chmodSync(path.dirname(file), 0o755);
+  const files = ['docker/compose.secret.yaml', 'docker/compose.proxy.yaml'];
+  const { compose, inspect, url } = await composed(t, {
+    files,
+    jobs: JOBS,
+    env: { JOBSPOOL_PASSWORD: '', JOBSPOOL_PASSWORD_SECRET: file },
+  });
+  await compose(...up);
+  const as = (password: string) => ({ headers: { Authorization: `Basic ${btoa(`admin:${password}`)}` } });
+  assert.equal((await fetch(`${await url()}/jobs/dashboard`, as(''))).status, 401);
+  assert.equal((await fetch(`${await url()}/jobs/dashboard`, as('from a file'))).status, 200);
+  assert.doesNotMatch(await inspect('{{json .Config}}'), /from a file/);
+});
 
 test('docker stop in the middle of a job releases it, ends well before the grace, and the next up completes it', async (t) => {
   if (skipsWithoutEngine(t)) return;
