@@ -1,23 +1,7 @@
 /** The command line: its verbs, and what becomes of an error. */
 import { Command, CommanderError } from 'commander';
 import { errnoOf, messageOf, SpoolError } from '../spool/errors.ts';
-import { addClearLogs } from './commands/clear-logs.ts';
-import { addDoctor } from './commands/doctor.ts';
-import { addDrain } from './commands/drain.ts';
-import { addExec } from './commands/exec.ts';
 import { EXIT, exitCodeOf, Refusal } from './commands/exit.ts';
-import { addFsck } from './commands/fsck.ts';
-import { addLogs } from './commands/logs.ts';
-import { addLs } from './commands/ls.ts';
-import { addPause } from './commands/pause.ts';
-import { addPrune } from './commands/prune.ts';
-import { addRun } from './commands/run.ts';
-import { addServe } from './commands/serve.ts';
-import { addShow } from './commands/show.ts';
-import { addStats } from './commands/stats.ts';
-import { addCancel, addRemove, addRetry } from './commands/steer.ts';
-import { addUi } from './commands/ui.ts';
-import { addWait } from './commands/wait.ts';
 import { ConfigError } from './config-error.ts';
 import { leaveWhenUnread } from './output.ts';
 import { packageVersion } from './version.ts';
@@ -33,7 +17,7 @@ Every variable of the configuration is in the README. Flags come before the envi
 export async function runCli(argv: string[]): Promise<void> {
   leaveWhenUnread();
   try {
-    await makeProgram().parseAsync(argv);
+    await (await makeProgram(argv[2])).parseAsync(argv);
   } catch (error) {
     // Commander has printed its own message or the help.
     if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
@@ -41,7 +25,43 @@ export async function runCli(argv: string[]): Promise<void> {
   }
 }
 
-function makeProgram(): Command {
+type Load = () => Promise<(program: Command) => void>;
+
+/** Every file of commands, with the verbs that it adds; in the order of the help. */
+const GROUPS: Record<string, [verbs: string[], load: Load][]> = {
+  'Serve:': [
+    [['serve', 'dispatch'], async () => (await import('./commands/serve.ts')).addServe],
+    [['ui'], async () => (await import('./commands/ui.ts')).addUi],
+    [['drain'], async () => (await import('./commands/drain.ts')).addDrain],
+  ],
+  'Enqueue and run:': [
+    [['run'], async () => (await import('./commands/run.ts')).addRun],
+    [['exec'], async () => (await import('./commands/exec.ts')).addExec],
+  ],
+  'Look:': [
+    [['ls'], async () => (await import('./commands/ls.ts')).addLs],
+    [['show', 'status'], async () => (await import('./commands/show.ts')).addShow],
+    [['wait'], async () => (await import('./commands/wait.ts')).addWait],
+    [['logs'], async () => (await import('./commands/logs.ts')).addLogs],
+    [['stats'], async () => (await import('./commands/stats.ts')).addStats],
+  ],
+  'Steer:': [
+    [['cancel'], async () => (await import('./commands/steer.ts')).addCancel],
+    [['retry'], async () => (await import('./commands/steer.ts')).addRetry],
+    [['rm'], async () => (await import('./commands/steer.ts')).addRemove],
+    [['pause', 'resume'], async () => (await import('./commands/pause.ts')).addPause],
+  ],
+  'Care:': [
+    [['prune'], async () => (await import('./commands/prune.ts')).addPrune],
+    [['clear-logs'], async () => (await import('./commands/clear-logs.ts')).addClearLogs],
+    [['fsck'], async () => (await import('./commands/fsck.ts')).addFsck],
+    [['doctor'], async () => (await import('./commands/doctor.ts')).addDoctor],
+    [['health'], async () => (await import('./commands/health.ts')).addHealth],
+  ],
+};
+
+/** With `verb`, when it is one, that verb's commands alone: to load all takes several times as long, and a health check comes each few seconds. */
+async function makeProgram(verb: string | undefined): Promise<Command> {
   const program = new Command('jobspool')
     .description('Runs background jobs from a spool: a directory whose files are the queue.')
     .option('--dir <folder>', 'the spool (JOBSPOOL_DIR; default ./var/spool)')
@@ -50,16 +70,11 @@ function makeProgram(): Command {
     .exitOverride()
     .showHelpAfterError('(add --help for the usage and examples)')
     .addHelpText('after', EXIT_CODES);
-  program.commandsGroup('Serve:');
-  for (const add of [addServe, addUi, addDrain]) add(program);
-  program.commandsGroup('Enqueue and run:');
-  for (const add of [addRun, addExec]) add(program);
-  program.commandsGroup('Look:');
-  for (const add of [addLs, addShow, addWait, addLogs, addStats]) add(program);
-  program.commandsGroup('Steer:');
-  for (const add of [addCancel, addRetry, addRemove, addPause]) add(program);
-  program.commandsGroup('Care:');
-  for (const add of [addPrune, addClearLogs, addFsck, addDoctor]) add(program);
+  const isVerb = Object.values(GROUPS).some((group) => group.some(([verbs]) => verbs.includes(verb ?? '')));
+  for (const [heading, group] of Object.entries(GROUPS)) {
+    program.commandsGroup(heading);
+    for (const [verbs, load] of group) if (!isVerb || verbs.includes(verb ?? '')) (await load())(program);
+  }
   return program;
 }
 

@@ -1,6 +1,7 @@
 /** The configuration: flags before environment before defaults. The only module of the service that reads the environment. */
 import { z } from 'zod';
 import { disk } from '../spool/disk.ts';
+import { who } from '../spool/doctor/folders.ts';
 import { durationMs } from '../spool/duration.ts';
 import { messageOf } from '../spool/errors.ts';
 import { MASK } from '../spool/mask.ts';
@@ -220,7 +221,7 @@ function withSecretFiles(environment: Environment): { values: Environment; mista
           `${name}_FILE: expected a file with a secret in it, got "${file}", which is ${secret === undefined ? 'missing' : 'empty'}`,
         );
     } catch (error) {
-      mistakes.push(`${name}_FILE: expected a readable file, got "${file}": ${messageOf(error)}`);
+      mistakes.push(`${name}_FILE: expected a file that ${who()} may read, got "${file}": ${messageOf(error)}`);
     }
   }
   return { values, mistakes };

@@ -1,5 +1,7 @@
 /** Why work would not be taken now, as `/readyz` says it. Paused is ready: somebody wants it so. */
 import { whyUnusable } from '../spool/access.ts';
+import { formatDuration } from '../spool/duration.ts';
+import { type Holder, holderOfSlot, slots } from '../spool/lease.ts';
 import type { Liveness } from '../spool/liveness.ts';
 import { type Shortage, shortageOf } from '../spool/room.ts';
 import { slotViews } from '../spool/slots.ts';
@@ -34,13 +36,36 @@ export function reasonsOfSpool(spool: Spool, liveness: Liveness, minFreeBytes: n
   ];
 }
 
+type Sight = { liveness: Liveness; staleMs: number; minFreeBytes: number };
+
+/** Of the dispatcher on this machine (in this container), by what can be seen in the spool at one look. `now` in milliseconds since the epoch. */
+export function reasonsOfMachine(spool: Spool, { liveness, staleMs, minFreeBytes }: Sight, now: number): string[] {
+  const unusable = whyUnusable(spool);
+  if (unusable !== undefined) return [unusable];
+  const shortage = shortageOf(spool.disk.room(spool.root), minFreeBytes);
+  const here = slots(spool).flatMap((slot) => holderOfSlot(spool, slot) ?? []);
+  const alive = here.filter((holder) => liveness.isHere(holder) && liveness.of(holder.slot, 0) === 'alive');
+  const dispatcher = alive.find(({ kind, stopping }) => kind === 'dispatcher' && !stopping);
+  if (dispatcher) return [...reasonsOfHolder(spool, dispatcher, alive, now - staleMs, now), ...(shortage ? [DISK[shortage.kind]] : [])];
+  return [alive.some(({ kind }) => kind === 'dispatcher') ? STOPPING : 'no dispatcher of this machine works on the spool'];
+}
+
+function reasonsOfHolder(spool: Spool, { slot }: Holder, alive: Holder[], stale: number, now: number): string[] {
+  // The heartbeat comes from the event loop that does the work: a dispatcher that hangs has none.
+  const beat = spool.disk.facts(spool.lock(slot))?.mtimeMs ?? 0;
+  if (beat < stale) return [`the dispatcher stands still: its last heartbeat was ${formatDuration(Math.round(now - beat))} ago`];
+  return alive.some(({ kind, dispatcher }) => kind === 'runner' && dispatcher === slot) ? [] : ['no runner is ready'];
+}
+
+const STOPPING = 'the service is stopping';
+
 const DISK: Record<Shortage['kind'], string> = {
   'disk-low': 'the disk is nearly full (JOBSPOOL_MIN_FREE)',
   'disk-full': 'the disk is full: no bytes are left on it, or no files',
 };
 
 const WORDS: Record<Obstacle, string | undefined> = {
-  stopping: 'the service is stopping',
+  stopping: STOPPING,
   lost: 'another host took this one for dead, and it stops',
   ...DISK,
   paused: undefined,

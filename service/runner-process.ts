@@ -33,6 +33,8 @@ export class RunnerProcess {
       env: runnerEnvironment({ ...settings, output }),
     });
     spool.disk.close(fd);
+    // A job that takes all the memory must not end the service, which holds the other jobs.
+    if (this.#child.pid !== undefined) platform.endFirstWithoutMemory(this.#child.pid);
     let gone = false;
     const leave = (exit: Omit<RunnerExit, 'lastWords'>) => {
       if (gone) return;

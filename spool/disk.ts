@@ -194,7 +194,7 @@ export const disk = {
   makeFolder(folder: string, sync = false): boolean {
     try {
       fs.mkdirSync(folder, { mode: 0o770 });
-      // mkdir's mode is cut by the umask. What it inherits of the folder above, a group for all that is made in it, stays.
+      // mkdir's mode is cut by the umask. A setgid bit that came from above stays: by it files of all producers are of the spool's group.
       fs.chmodSync(folder, 0o770 | (fs.statSync(folder).mode & SETGID));
     } catch (error) {
       if (errnoOf(error) === 'EEXIST') return false;

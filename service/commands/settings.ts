@@ -45,9 +45,9 @@ export function addFlags(command: Command, reach: Reach): Command {
   return command;
 }
 
-/** The configuration for a command. Throws ConfigError that names every mistake. */
-export function configOf(command: Command, reach: Reach = 'spool'): Config {
-  const flags = givenFlags(command, reach);
+/** The configuration for a command, with what is `fixed` for it whatever flags and environment say. Throws ConfigError that names every mistake. */
+export function configOf(command: Command, reach: Reach = 'spool', fixed: Environment = {}): Config {
+  const flags = { ...givenFlags(command, reach), ...fixed };
   // What listens nowhere needs no password for it.
   if (reach === 'spool' || reach === 'dispatcher') flags.JOBSPOOL_HOST = VARIABLES.JOBSPOOL_HOST.default;
   return readConfig(process.env, os.availableParallelism(), flags);

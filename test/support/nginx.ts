@@ -16,11 +16,16 @@ export function skipsWithoutNginx(t: TestContext): boolean {
 }
 
 /** Serves what is under `location` from the service at `to`, both without a slash at the end, and nothing beside it. Resolves with its port, on every address of this machine. */
-export async function startNginx(t: TestContext, location: string, to: string): Promise<number> {
+export function startNginx(t: TestContext, location: string, to: string): Promise<number> {
+  return serveByNginx(t, passed(location, to));
+}
+
+/** Serves what these lines of a `server` say, and resolves with its port. */
+export async function serveByNginx(t: TestContext, lines: string): Promise<number> {
   const folder = tempFolder(t, 'jobspool-nginx-');
   const port = await freePort();
   const file = path.join(folder, 'nginx.conf');
-  fs.writeFileSync(file, configuration(folder, port, location, to));
+  fs.writeFileSync(file, configuration(folder, port, lines));
   const child = spawn('nginx', ['-p', folder, '-e', 'stderr', '-c', file], { stdio: ['ignore', 'ignore', 'pipe'] });
   const exited = new Promise((resolve) => child.once('exit', resolve));
   afterwards(t, async () => {
@@ -39,7 +44,16 @@ export async function startNginx(t: TestContext, location: string, to: string): 
 }
 
 // Buffers are left on, as they are by default: the service itself must say that a stream is not to be held back.
-function configuration(folder: string, port: number, location: string, to: string): string {
+const passed = (location: string, to: string): string => `
+    location ${location}/ {
+      proxy_pass ${to};
+      proxy_http_version 1.1;
+      proxy_set_header Host $http_host;
+      proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_set_header X-Forwarded-Proto $scheme;
+    }`;
+
+function configuration(folder: string, port: number, lines: string): string {
   return `${process.getuid?.() === 0 ? 'user root;' : ''}
 daemon off;
 worker_processes 1;
@@ -50,19 +64,13 @@ http {
   ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${folder}/${kind};`).join('\n  ')}
   server {
     listen ${port};
-    location ${location}/ {
-      proxy_pass ${to};
-      proxy_http_version 1.1;
-      proxy_set_header Host $http_host;
-      proxy_set_header X-Forwarded-For $remote_addr;
-      proxy_set_header X-Forwarded-Proto $scheme;
-    }
+    ${lines}
   }
 }
 `;
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = net.createServer().once('error', reject);
     server.listen(0, () => {
@@ -72,7 +80,7 @@ function freePort(): Promise<number> {
   });
 }
 
-function isListening(port: number): Promise<boolean> {
+export function isListening(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = net.connect(port, '127.0.0.1');
     socket.once('connect', () => resolve(true)).once('error', () => resolve(false));

@@ -128,7 +128,7 @@ test('a secret file that is missing, empty or a folder is refused by name', (t) 
   fs.writeFileSync(path.join(folder, 'empty'), ' \n');
   assert.match(mistakes({ JOBSPOOL_TOKEN_FILE: path.join(folder, 'none') }), /JOBSPOOL_TOKEN_FILE: .*is missing/);
   assert.match(mistakes({ JOBSPOOL_TOKEN_FILE: path.join(folder, 'empty') }), /JOBSPOOL_TOKEN_FILE: .*is empty/);
-  assert.match(mistakes({ JOBSPOOL_TOKEN_FILE: folder }), /JOBSPOOL_TOKEN_FILE: expected a readable file/);
+  assert.match(mistakes({ JOBSPOOL_TOKEN_FILE: folder }), /JOBSPOOL_TOKEN_FILE: expected a file that .+ may read, got/);
 });
 
 test('a server that strangers can reach needs a password, a token, or the word that it needs none', () => {

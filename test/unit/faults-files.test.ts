@@ -14,7 +14,7 @@ import { pause, requestCancel } from '../../spool/marker.ts';
 import { prune } from '../../spool/prune.ts';
 import { reject } from '../../spool/reject.ts';
 import { settle } from '../../spool/settle.ts';
-import type { Spool } from '../../spool/spool.ts';
+import { openSpool, type Spool } from '../../spool/spool.ts';
 import { submit } from '../../spool/submit.ts';
 import { aJob } from '../support/a-job.ts';
 import { afterwards } from '../support/afterwards.ts';
@@ -65,6 +65,20 @@ test('whatever the umask, the group may read and write every file that the servi
     .filter((file) => file !== spool.version);
   assert.ok(files.length >= 12, `expected a file of every kind, got ${files.join(', ')}`);
   for (const file of files) assert.equal((fs.statSync(file).mode & 0o777).toString(8), '660', path.relative(spool.root, file));
+});
+
+test('where the spool is setgid, what is made in it is too: files of every producer are of its group', (t) => {
+  const root = path.join(tempFolder(t), 'spool');
+  fs.mkdirSync(root);
+  fs.chmodSync(root, 0o2770);
+  if ((fs.statSync(root).mode & 0o2000) === 0)
+    return t.skip('SKIPPED: this file system keeps no setgid bit: what the spool makes of it was NOT tested');
+  const spool = openSpool(root, { durability: 'none' });
+  spool.disk.makeFolder(spool.ledgerDay('2026-01-05'));
+  const folders = fs.readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isDirectory());
+  assert.ok(folders.length >= 12);
+  for (const { parentPath, name } of folders)
+    assert.equal((fs.statSync(path.join(parentPath, name)).mode & 0o7777).toString(8), '2770', name);
 });
 
 test("what a job prints is not written through a link that stands in its log's place", (t) => {

@@ -20,6 +20,7 @@ function fakeCalls(over: Partial<SystemCalls> = {}) {
     readFile: note('readFile', over.readFile ?? none),
     readFolder: note('readFolder', over.readFolder ?? (() => [])),
     readLink: note('readLink', over.readLink ?? none),
+    writeFile: note('writeFile', over.writeFile ?? none),
     run: note('run', over.run ?? (() => '')),
     kill: note('kill', over.kill ?? (() => undefined)),
   };
@@ -166,6 +167,14 @@ test('processes are listed with their parent, group and session, and zombies are
   });
   assert.deepEqual(platformFor('linux', calls).processes(), [{ pid: 7, parent: 1, group: 7, session: 6, start: '4711' }]);
   assert.deepEqual(platformFor('darwin', calls).processes(), []);
+});
+
+test('a process is put first in line for the kernel that runs out of memory, where there is such a line and it may be', () => {
+  const { calls, asked } = fakeCalls({ writeFile: () => undefined });
+  platformFor('linux', calls).endFirstWithoutMemory(7);
+  platformFor('darwin', calls).endFirstWithoutMemory(8);
+  assert.deepEqual(asked, [['writeFile', '/proc/7/oom_score_adj', '500']]);
+  platformFor('linux', fakeCalls().calls).endFirstWithoutMemory(9);
 });
 
 test('the running system knows this process, and no process of an impossible pid', () => {
