@@ -67,6 +67,16 @@ export class Board {
     this.#numbers[NUMBERS.maxDelayMs] = policy.maxDelayMs;
     this.#numbers[NUMBERS.timeoutMs] = policy.timeoutMs;
     Atomics.store(this.#ints, INTS.state, stateOf(this.sequence + 1, PHASE.running));
+    Atomics.notify(this.#ints, INTS.state);
+  }
+
+  /** Watchdog: resolves when an attempt begins, at once when one runs. Nothing is done meanwhile, and nothing looked at. */
+  async whenPosted(): Promise<void> {
+    for (;;) {
+      const state = Atomics.load(this.#ints, INTS.state);
+      if ((state & 3) === PHASE.running) return;
+      await Atomics.waitAsync(this.#ints, INTS.state, state).value;
+    }
   }
 
   /** Main thread: the attempt ended and this thread settles it. False when the watchdog was first. */

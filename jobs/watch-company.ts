@@ -45,6 +45,11 @@ export class CompanyWatch {
     this.#watched.push({ place, board: new Board(memory), stop: undefined });
   }
 
+  /** Whether jobs have shared this runner, or may begin to at any moment. */
+  get hasPlaces(): boolean {
+    return this.#watched.length > 0;
+  }
+
   get isRunning(): boolean {
     return this.#watched.some(({ board }) => board.isRunning);
   }

@@ -41,9 +41,12 @@ const lease: Lease = await acquireSlot(spool, {
 say({ kind: 'leased', slot: lease.slot });
 
 const company = new CompanyWatch({ spool, settings, slot: lease.slot, main: board, deafMs: DEAF_MS, say });
-const ticking = setInterval(tick, TICK_MS);
+let ticking = setInterval(tick, TICK_MS);
 parentPort?.on('message', async (message: ToWatchdog) => {
-  if (message.kind === 'watch') return company.add(message.place, message.memory);
+  if (message.kind === 'watch') {
+    company.add(message.place, message.memory);
+    return goOn();
+  }
   clearInterval(ticking);
   await lease.release();
   say({ kind: 'released' });
@@ -51,7 +54,7 @@ parentPort?.on('message', async (message: ToWatchdog) => {
 
 function tick(): void {
   company.tick();
-  if (!board.isRunning && !company.isRunning) return;
+  if (!board.isRunning && !company.isRunning) return void rest();
   capOutput();
   if (!board.isRunning) return;
   const { sequence } = board;
@@ -59,6 +62,19 @@ function tick(): void {
   seen = sequence;
   if (stop?.sequence !== sequence) stop = reasonToStop(sequence);
   if (stop) insist(stop);
+}
+
+// Ten looks a second in each runner would be most of what an idle service costs. Jobs that share the runner have boards of their own.
+async function rest(): Promise<void> {
+  if (company.hasPlaces) return;
+  clearInterval(ticking);
+  await board.whenPosted();
+  goOn();
+}
+
+function goOn(): void {
+  clearInterval(ticking);
+  ticking = setInterval(tick, TICK_MS);
 }
 
 // A disk that cannot be written on, or no descriptor left: the output grows, and the watch goes on.

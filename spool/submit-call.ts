@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Spool } from './spool.ts';
-import { type Call, checkedCall, type Submission, submit, submitCalls } from './submit.ts';
+import { type Call, draftOf, type Submission, submitCalls, submitDrafts } from './submit.ts';
 
 /**
  * Puts one request into `incoming/` and returns its id, as `submit` does. Calls that are in flight at once share the work: what is asked for while others are being
@@ -8,8 +8,8 @@ import { type Call, checkedCall, type Submission, submit, submitCalls } from './
  * a run-at of its own.
  */
 export async function submitCall(spool: Spool, submission: Submission): Promise<string> {
-  const { draft, mayShare } = checkedCall(submission, Date.now());
-  if (!mayShare) return (await submit(spool, [submission]))[0] as string;
+  const draft = draftOf(submission);
+  if (!draft.isMade || draft.runAt !== 'now') return (await submitDrafts(spool, [draft]))[0] as string;
   return new Promise((resolve, reject) => enter(spool, { draft, resolve, reject }));
 }
 

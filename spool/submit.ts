@@ -47,6 +47,11 @@ type File = Draft & { ids: readonly string[] };
 export async function submit(spool: Spool, submissions: Submission[], now = Date.now()): Promise<string[]> {
   const drafts = submissions.map((submission, index) => draftOf(submission, now, submissions.length > 1 ? `job ${index + 1}: ` : ''));
   refuseTwins(drafts);
+  return submitDrafts(spool, drafts, now);
+}
+
+/** Puts in what is checked already, as `submit` does. */
+export async function submitDrafts(spool: Spool, drafts: Draft[], now = Date.now()): Promise<string[]> {
   for (const draft of drafts) if (!draft.isMade && spool.disk.exists(`${spool.incoming}/${draft.name}`)) throw taken(spool, draft.name);
   const files = drafts.length > MAX_SINGLE ? bundled(drafts, now, '.ndjson') : drafts.map(singleFile);
   const { published, failure } = await putAll(spool, files, drafts.length);
@@ -74,12 +79,6 @@ export async function submitCalls(spool: Spool, calls: readonly Call[], now = Da
     if (!failure) resolve(draft.id);
     else reject(acknowledged.has(draft.id) ? partly(1, [draft.id], failure.error) : failure.error);
   }
-}
-
-/** Checks a request that is submitted alone. Throws SpoolError. `mayShare`: it may be written into one file with others of its kind. */
-export function checkedCall(submission: Submission, now: number): { draft: Draft; mayShare: boolean } {
-  const draft = draftOf(submission, now, '');
-  return { draft, mayShare: draft.isMade && draft.runAt === 'now' };
 }
 
 type Failure = { error: unknown };
@@ -190,12 +189,8 @@ function bundled(drafts: Draft[], now: number, ending: string): File[] {
   const bundles = new Map<string, Bundle>();
   for (const draft of drafts) {
     const key = `p${draft.priority}-${draft.runAt}`;
-    if (!draft.isMade) files.push({ ...draft, ids: [draft.id] });
-    else
-      bundles.set(
-        key,
-        addTo(files, bundles.get(key), draft, () => emptyBundle(draft, now, ending)),
-      );
+    if (!draft.isMade) files.push(singleFile(draft));
+    else bundles.set(key, addTo(files, bundles.get(key), draft, { now, ending }));
   }
   return files.map((file) => ('texts' in file ? { ...file, text: (file as Bundle).texts.join('') } : file));
 }
@@ -203,11 +198,14 @@ function bundled(drafts: Draft[], now: number, ending: string): File[] {
 /** A batch that grows. */
 type Bundle = File & { ids: string[]; texts: string[]; bytes: number };
 
+/** When a bundle is made, and how its name ends. */
+type Made = { now: number; ending: string };
+
 // In place: each draft is told its id as the line that it becomes.
-function addTo(files: File[], bundle: Bundle | undefined, draft: Draft, empty: () => Bundle): Bundle {
+function addTo(files: File[], bundle: Bundle | undefined, draft: Draft, made: Made): Bundle {
   const bytes = Buffer.byteLength(draft.text);
   const hasRoom = bundle !== undefined && bundle.ids.length < MAX_BATCH_LINES && bundle.bytes + bytes <= MAX_BATCH_BYTES;
-  const into = hasRoom ? bundle : empty();
+  const into = hasRoom ? bundle : emptyBundle(draft, made);
   if (!hasRoom) files.push(into);
   into.texts.push(draft.text);
   into.bytes += bytes;
@@ -216,12 +214,13 @@ function addTo(files: File[], bundle: Bundle | undefined, draft: Draft, empty: (
   return into;
 }
 
-function emptyBundle({ priority, runAt }: Draft, now: number, ending: string): Bundle {
+function emptyBundle({ priority, runAt }: Draft, { now, ending }: Made): Bundle {
   const id = makeId(now);
   return { id, isMade: true, name: `p${priority}-${runAt}-${id}${ending}`, text: '', priority, runAt, ids: [], texts: [], bytes: 0 };
 }
 
-function draftOf(submission: Submission, now: number, which: string): Draft {
+/** Checks a request. Throws SpoolError, whose message begins with `which`. */
+export function draftOf(submission: Submission, now = Date.now(), which = ''): Draft {
   const { priority = DEFAULT_PRIORITY, delay, at, id: given, ...body } = submission;
   const id = given ?? makeId(now);
   if (!Number.isInteger(priority) || priority < 1 || priority > MAX_PRIORITY) {

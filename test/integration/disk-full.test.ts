@@ -19,6 +19,7 @@ import { brokenPromises } from '../support/invariants.ts';
 import { canMount, type SmallDisk, smallDisk } from '../support/small-disk.ts';
 import { dropFile, type Service, startService, tempFolder } from '../support/spool.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { slotsEmpty } from '../support/whereabouts.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..', '..');
 const ALLOWLIST = path.join(ROOT, 'test', 'fixtures', 'gated-allowlist.ts');
@@ -63,6 +64,7 @@ onSmallDisk('jobs that end while the disk is full are recorded once when there i
     jobStatus(spool, 'broken')?.attempts.map(({ outcome, error }) => [outcome, error?.name, error?.message]),
     [['failed', 'RangeError', 'broken went wrong']],
   );
+  await slotsEmpty(spool);
   assert.deepEqual(brokenPromises(spool, ['done', 'broken', 'chatty', 'acknowledged'], { params: world.params }), []);
   await waitFor(async () => (await ready(service)).status === 200, 'the service to be ready again', PATIENT);
   assert.equal(said(service, /disk is full/).length, 1, `said once: ${service.output()}`);
@@ -94,6 +96,7 @@ onSmallDisk(
     await statesAre(spool, Object.fromEntries(ends));
     assert.deepEqual(world.record().toSorted(), [...world.params.keys()].toSorted(), 'each handler ran once');
     for (const [id] of ends) assert.equal(jobStatus(spool, id as string)?.attempts.length, 1, `the attempts of ${id}`);
+    await slotsEmpty(spool);
     assert.deepEqual(brokenPromises(spool, [...world.params.keys()], { params: world.params }), []);
     assert.equal(await service.stop(), 0);
   },

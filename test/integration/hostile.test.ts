@@ -128,7 +128,8 @@ test('what a producer writes into the file of a job that runs changes nothing of
     ] as const;
   });
   for (const [id, fd] of fds) {
-    await waitFor(() => jobStatus(spool, id)?.state === 'running', `${id} to run`, LONG);
+    // Once it is claimed its runner still has to read it: what is written in that moment is checked again (the test above).
+    await waitFor(() => hasBegun(spool, id), `${id} to run`, LONG);
     rewrite(fd, JSON.stringify(ends[id]));
   }
   for (const id of ['evil', 'large', 'torn']) {
@@ -272,6 +273,12 @@ function dropOpen(t: TestContext, spool: Spool, id: string, body: string): numbe
 function rewrite(fd: number, text: string): void {
   fs.ftruncateSync(fd, 0);
   fs.writeSync(fd, text, 0);
+}
+
+/** Whether its handler has been called: the runner says so when it has read and checked the file. */
+function hasBegun(spool: Spool, id: string): boolean {
+  const lines = fs.readFileSync(path.join(spool.logs, 'background_jobs.log'), 'utf8').trimEnd().split('\n');
+  return lines.some((line) => line.includes('"event":"running"') && line.includes(`"id":"${id}"`));
 }
 
 /** How many of these are in the ledger, once. */

@@ -13,7 +13,7 @@ import { allCompleted, ended, NEIGHBOURS, outcomes, pidOf, SIDE_BY_SIDE, startSi
 import { canMount, smallDisk } from '../support/small-disk.ts';
 import { startService } from '../support/spool.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { whereabouts } from '../support/whereabouts.ts';
+import { slotsEmpty, whereabouts } from '../support/whereabouts.ts';
 
 const numbered = (letter: string, count: number) => Array.from({ length: count }, (_, index) => `${letter}${index}`);
 const completedIds = (spool: Spool) => [...completedLines(spool)].map(({ id }) => id).toSorted();
@@ -109,6 +109,7 @@ test('runners that are replaced one after the other under a steady load of share
   await waitFor(() => runnersOf(spool).every((slot) => !gone.has(slot)), 'the drained runners to end');
   assert.deepEqual(ran().toSorted(), ids.toSorted());
   assert.deepEqual(completedIds(spool), ids.toSorted());
+  await slotsEmpty(spool);
   assert.deepEqual(brokenPromises(spool, ids), []);
 });
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
+import { holderOfSlot, slots } from '../../spool/lease.ts';
 import { platform } from '../../spool/platform.ts';
 import { completedLines, jobStatus } from '../../spool/query.ts';
 import { allCompleted, ended, NEIGHBOURS, outcomes, pidOf, startSideBySide, touch } from '../support/side-by-side.ts';
@@ -81,6 +82,16 @@ for (const [how, kind] of [
     await waitFor(() => !fs.existsSync(spool.cancelMarker('guilty')), 'the marker to be gone');
   });
 }
+
+test('the first job that shares a runner which has been idle is watched like all others', async (t) => {
+  const { spool, mix } = await startSideBySide(t);
+  await waitFor(() => slots(spool).some((slot) => holderOfSlot(spool, slot)?.kind === 'runner'), 'a runner');
+  const since = performance.now();
+  // Several looks of a watchdog that finds nothing to watch, and rests.
+  await waitFor(() => performance.now() - since > 1_000, 'the runner to have been idle for a while');
+  mix('late', 'polite', { timeout: '300ms', retries: 0 });
+  assert.deepEqual(outcomes(await ended(spool, 'late')), ['failed', 'timed-out']);
+});
 
 test('a job that blocks the process past its timeout has timed out, and its neighbours have spent nothing', async (t) => {
   const { spool, mix, begun, openGate } = await startSideBySide(t);

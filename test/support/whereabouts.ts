@@ -3,6 +3,7 @@ import path from 'node:path';
 import { parseJobName } from '../../spool/filename.ts';
 import { completedLines } from '../../spool/query.ts';
 import type { Spool } from '../../spool/spool.ts';
+import { waitFor } from './wait-for.ts';
 
 const FOLDERS = ['incoming', 'pending', 'retrying', 'failed', 'cancelled', 'rejected'] as const;
 
@@ -15,9 +16,7 @@ export function whereabouts(spool: Spool, id: string): string[] {
       .filter(isIts)
       .map(() => folder as string),
   );
-  const isFolder = (slot: string) => fs.statSync(path.join(spool.running, slot), { throwIfNoEntry: false })?.isDirectory();
-  const slots = fs.readdirSync(spool.running).filter(isFolder);
-  const running = slots.flatMap((slot) =>
+  const running = slotsOf(spool).flatMap((slot) =>
     spool.disk
       .names(spool.slot(slot))
       .filter(isIts)
@@ -25,4 +24,18 @@ export function whereabouts(spool: Spool, id: string): string[] {
   );
   const lines = [...completedLines(spool)].filter((line) => line.id === id).map(() => 'ledger');
   return [...folders, ...running, ...lines];
+}
+
+/**
+ * Until no slot holds a file. That of a completed job goes only when its line is synced: until then a runner writes, and what is listed may
+ * be gone when it is read.
+ */
+export function slotsEmpty(spool: Spool): Promise<unknown> {
+  const held = () => slotsOf(spool).flatMap((slot) => spool.disk.names(spool.slot(slot)));
+  return waitFor(() => held().length === 0, 'the files of completed jobs to go');
+}
+
+function slotsOf(spool: Spool): string[] {
+  const isFolder = (slot: string) => fs.statSync(path.join(spool.running, slot), { throwIfNoEntry: false })?.isDirectory();
+  return fs.readdirSync(spool.running).filter(isFolder);
 }

@@ -129,3 +129,21 @@ test('a job that is being claimed or settled beside its neighbours is busy until
   watchdog.setClosing(true);
   assert.equal(board.isClosing, true);
 });
+
+test('a watchdog that rests is woken by the next attempt, and does not rest while one runs', async () => {
+  const board = new Board();
+  const watchdog = new Board(board.memory);
+  let isAwake = false;
+  const woken = watchdog.whenPosted().then(() => {
+    isAwake = true;
+  });
+  await new Promise(setImmediate);
+  assert.equal(isAwake, false);
+  board.post(posted());
+  await woken;
+  await watchdog.whenPosted();
+  assert.equal(board.finish(), true);
+  const next = watchdog.whenPosted();
+  board.post(posted());
+  await next;
+});
