@@ -1,7 +1,7 @@
 /** The configuration: flags before environment before defaults. The only module of the service that reads the environment. */
 import { z } from 'zod';
+import { who } from '../spool/denial.ts';
 import { disk } from '../spool/disk.ts';
-import { who } from '../spool/doctor/folders.ts';
 import { durationMs } from '../spool/duration.ts';
 import { messageOf } from '../spool/errors.ts';
 import { MASK } from '../spool/mask.ts';
