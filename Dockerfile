@@ -1,4 +1,4 @@
-# Jobspool as an image: `docker build -t jobspool .`, or `docker compose up` beside it. What is in it, and how to use it: docker/README.md.
+# Jobspool as an image: `docker build -t jobspool .`, or `docker compose up` beside it. What is in it, and how to use it: README.md, "Container".
 ARG BASE=node:24-bookworm-slim
 
 # The sources as JavaScript, laid out as the package that `npm pack` makes. --ignore-scripts: Node is in the base already.
