@@ -113,6 +113,7 @@ function jobspoolPlaces(string $spool, string $id): Generator
             yield ['running', "$slot/$name"];
         }
     }
+    $over = [];
     if ($line = jobspoolLedgerLine($spool, $id)) {
         $over[$line['finishedAt']] = ['completed', ['id' => $id, 'state' => 'completed'] + $line];
     }
@@ -123,7 +124,7 @@ function jobspoolPlaces(string $spool, string $id): Generator
             $over[$ended] = [$folder, "$spool/$folder/$name"];
         }
     }
-    krsort($over ??= []);
+    krsort($over);
     yield from array_values($over);
 }
 

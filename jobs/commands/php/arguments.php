@@ -17,6 +17,9 @@ namespace Jobspool;
  */
 function argumentsFor(\ReflectionFunctionAbstract $function, array $params, bool $skipsClasses = false): array
 {
+    if (array_is_list($params) && !$skipsClasses) {
+        return $params;
+    }
     $takes = array_filter($function->getParameters(), static fn (\ReflectionParameter $one) => !$one->isVariadic() && !($skipsClasses && isOfClass($one)));
     $names = array_map(static fn (\ReflectionParameter $one) => $one->getName(), array_values($takes));
     if (array_is_list($params)) {

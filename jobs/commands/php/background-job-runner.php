@@ -63,13 +63,14 @@ function readParams(string $text): array
 }
 
 try {
-    [[$class, $method, $params], $options] = (static function () use ($argv): array {
-        [$arguments, $options] = readCall(array_slice($argv, 1));
-        return [$arguments + ['', 'handle', ''], $options];
-    })();
+    [$arguments, $options] = readCall(array_slice($argv, 1));
+    [$class, $method, $params] = $arguments + ['', 'handle', ''];
     $policy = array_diff_key($options, ['wait' => 0]);
     $id = \runBackgroundJob($class, $method, readParams($params), ...$policy);
-} catch (\ValueError | \JsonException $error) {
+} catch (\JsonException $error) {
+    fwrite(STDERR, "background-job-runner: read the params as JSON: {$error->getMessage()}, in $params\n");
+    exit(2);
+} catch (\ValueError $error) {
     fwrite(STDERR, "background-job-runner: {$error->getMessage()}\n" . USAGE);
     exit(2);
 } catch (\RuntimeException $error) {
