@@ -1,15 +1,15 @@
-/** Runs a handler that is a command in any language: request on stdin, outcome by exit code, no shell. */
+/** Runs a handler that is a command in any language, once: request on stdin, outcome by exit code, no shell. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { disk, type Inspected } from '../spool/disk.ts';
 import { errnoOf, messageOf } from '../spool/errors.ts';
 import { attemptNumber, type End, type Job } from '../spool/job.ts';
-import { Offspring } from '../spool/offspring.ts';
-import { platform } from '../spool/platform.ts';
 import type { Request } from '../spool/request.ts';
 import { traceContextOf } from '../spool/trace-context.ts';
 import { visible } from '../spool/visible.ts';
+import { commandInput } from './command-input.ts';
 import type { Surroundings } from './execute.ts';
 import { stoppedEnd } from './stop.ts';
+import { marksWith, stopOnAbort } from './stop-command.ts';
 
 /** Exit codes that say more than done or failed. 75 is EX_TEMPFAIL of sysexits(3). */
 const EXIT = { completed: 0, retryLater: 75, permanent: 100 } as const;
@@ -31,8 +31,8 @@ export async function runCommand(job: Job, command: readonly string[], params: R
   child.stdin?.on('error', () => {
     // A command need not read its input: EPIPE says no more than that.
   });
-  child.stdin?.end(JSON.stringify(inputOf(job, params)));
-  const stopping = stopOnAbort(child, marksOf(job), around);
+  child.stdin?.end(JSON.stringify(commandInput(job, params)));
+  const stopping = stopOnAbort({ pid: child.pid, environment: marksWith({ JOBSPOOL_ID: job.id }) }, around);
   try {
     const exit = await exited;
     await stopping.done();
@@ -55,6 +55,8 @@ function contractOf(job: Job, { files }: Surroundings): Record<string, string | 
     // The names that OpenTelemetry gives them. Where the job has none, those that the service was started with are not the job's.
     TRACEPARENT: traceparent,
     TRACESTATE: tracestate,
+    // A service that was itself started by a command of the protocol "lines" hands that down.
+    JOBSPOOL_PROTOCOL: undefined,
     JOBSPOOL_ID: job.id,
     JOBSPOOL_ATTEMPT: String(attemptNumber(job)),
     JOBSPOOL_CLASS: job.request.class,
@@ -64,49 +66,12 @@ function contractOf(job: Job, { files }: Surroundings): Record<string, string | 
   };
 }
 
-function inputOf(job: Job, params: Request['params']): object {
-  return { id: job.id, class: job.request.class, method: job.request.method, params, attempt: attemptNumber(job) };
-}
-
 function exitOf(child: ChildProcess): Promise<Exit> {
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     // "exit", not "close": a grandchild that keeps a descriptor open must not hold the slot.
     child.once('exit', (code, signal) => resolve({ code, signal }));
   });
-}
-
-// The runner's own marks too: another spool may have a job of the same id, and an earlier attempt may have left something.
-function marksOf(job: Job): Record<string, string> {
-  const { JOBSPOOL_DIR, JOBSPOOL_SLOT } = process.env;
-  return {
-    JOBSPOOL_ID: job.id,
-    ...(JOBSPOOL_DIR === undefined ? {} : { JOBSPOOL_DIR }),
-    ...(JOBSPOOL_SLOT === undefined ? {} : { JOBSPOOL_SLOT }),
-  };
-}
-
-/** TERM to all that the command started when the signal aborts, KILL after the grace; `done` resolves when none is left. */
-function stopOnAbort(child: ChildProcess, environment: Record<string, string>, { signal, killGraceMs }: Surroundings) {
-  let killing: Promise<void> | undefined;
-  const stop = () => {
-    if (child.pid !== undefined) killing = stopAll(child.pid, environment, killGraceMs);
-  };
-  if (signal.aborted) stop();
-  else signal.addEventListener('abort', stop, { once: true });
-  return {
-    done: () => killing ?? Promise.resolve(),
-    forget: () => signal.removeEventListener('abort', stop),
-  };
-}
-
-/** Ends a command and what it has started, in its group or not: TERM, then KILL. */
-async function stopAll(pid: number, environment: Record<string, string>, graceMs: number): Promise<void> {
-  if (platform.findsStragglers) return new Offspring({ leader: pid, environment }).end(graceMs);
-  platform.signalTree(pid, 'SIGTERM');
-  const deadline = performance.now() + graceMs;
-  while (platform.treeExists(pid) && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 25));
-  platform.signalTree(pid, 'SIGKILL');
 }
 
 function endOf(program: string, { code, signal }: Exit, around: Surroundings): End {
