@@ -34,10 +34,8 @@ function answerOf(said: Fields, program: string): Said {
   switch (said.outcome) {
     case 'completed':
       return sound({ kind: 'completed', ...(said.result === undefined || said.result === null ? {} : { result: said.result }) });
-    case 'failed': {
-      const error = errorOf(said.error, program);
-      return sound({ kind: 'failed', error, permanent: said.permanent === true, names: [...new Set([error.name, 'CommandFailed'])] });
-    }
+    case 'failed':
+      return sound(failedEnd(said.error, said.permanent === true, program));
     case 'snoozed': {
       const delayMs = durationMs(said.delay);
       if (said.delay === undefined || said.delay === null || delayMs !== undefined) return sound({ kind: 'snoozed', delayMs });
@@ -46,6 +44,12 @@ function answerOf(said: Fields, program: string): Said {
     default:
       return unsound(program, `answered with the outcome ${shown(said.outcome)}: expected "completed", "failed" or "snoozed"`);
   }
+}
+
+/** The end of a job whose command told of an error: `{ name, message, stack?, names? }`. */
+export function failedEnd(told: unknown, permanent: boolean, program: string): End & { kind: 'failed' } {
+  const error = errorOf(told, program);
+  return { kind: 'failed', error, permanent, names: [...new Set([error.name, ...namesOf(told), 'CommandFailed'])] };
 }
 
 const sound = (end: End): Said => ({ kind: 'answer', end, isSound: true });
@@ -58,6 +62,7 @@ function unsound(program: string, what: string): Said {
 // As much as is kept of a handler's own errors.
 const MAX_TEXT = 16_384;
 const MAX_NAME = 256;
+const MAX_NAMES = 100;
 
 function errorOf(value: unknown, program: string): ErrorRecord {
   const { name, message, stack } = typeof value === 'object' && value !== null ? (value as Fields) : {};
@@ -66,6 +71,12 @@ function errorOf(value: unknown, program: string): ErrorRecord {
     message: typeof message === 'string' ? message.slice(0, MAX_TEXT) : `the command "${program}" said that its job failed, and not why`,
     ...(typeof stack === 'string' && stack !== '' ? { stack: stack.slice(0, MAX_TEXT) } : {}),
   };
+}
+
+// What else the error is, such as the classes that it extends: the policy's lists know it by these too.
+function namesOf(value: unknown): string[] {
+  const { names } = typeof value === 'object' && value !== null ? (value as Fields) : {};
+  return Array.isArray(names) ? names.filter((name) => typeof name === 'string').slice(0, MAX_NAMES) : [];
 }
 
 const shown = (value: unknown): string => (JSON.stringify(value) ?? 'nothing').slice(0, 200);

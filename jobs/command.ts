@@ -1,11 +1,13 @@
 /** Runs a handler that is a command in any language, once: request on stdin, outcome by exit code, no shell. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { disk, type Inspected } from '../spool/disk.ts';
+import { durationMs } from '../spool/duration.ts';
 import { errnoOf, messageOf } from '../spool/errors.ts';
 import { attemptNumber, type End, type Job } from '../spool/job.ts';
 import type { Request } from '../spool/request.ts';
 import { traceContextOf } from '../spool/trace-context.ts';
 import { visible } from '../spool/visible.ts';
+import { failedEnd } from './command-answer.ts';
 import { commandInput } from './command-input.ts';
 import type { Surroundings } from './execute.ts';
 import { stoppedEnd } from './stop.ts';
@@ -75,35 +77,53 @@ function exitOf(child: ChildProcess): Promise<Exit> {
 }
 
 function endOf(program: string, { code, signal }: Exit, around: Surroundings): End {
-  if (code === EXIT.completed) return { kind: 'completed', ...resultOf(around) };
-  if (code === EXIT.retryLater) return { kind: 'snoozed', delayMs: undefined };
+  const written = resultOf(around);
+  if (code === EXIT.completed) return { kind: 'completed', ...keptOf(written, around) };
+  const { error, delay } = toldOf(written);
+  if (code === EXIT.retryLater) return { kind: 'snoozed', delayMs: durationMs(delay) };
+  const names = ['CommandFailed', signal ?? `exit ${code}`];
+  const permanent = code === EXIT.permanent;
+  if (error !== undefined) {
+    const told = failedEnd(error, permanent, program);
+    return { ...told, names: [...told.names, ...names] };
+  }
   const tail = around.outputTail();
   const how = signal ? `was killed by ${signal}` : `exited with code ${code}`;
   return {
     kind: 'failed',
-    permanent: code === EXIT.permanent,
-    names: ['CommandFailed', signal ?? `exit ${code}`],
+    permanent,
+    names,
     error: { name: 'CommandFailed', message: `the command "${program}" ${how}`, ...(tail ? { stack: tail } : {}) },
   };
 }
 
-// The command has done its work, whatever it left in the place of its result: what is none is left out, and said.
-function resultOf({ files, log }: Surroundings): { result?: unknown } {
+type Written = { kind: 'nothing' } | { kind: 'json'; value: unknown } | { kind: 'unusable'; why: string };
+
+function resultOf({ files }: Surroundings): Written {
   const file = disk.inspect(files.result, MAX_RESULT_BYTES);
-  if (file.kind === 'missing') return {};
-  if (file.kind !== 'text') {
-    log.warn(
-      `the result is left out: expected a file of UTF-8 text of at most ${MAX_RESULT_BYTES} bytes in $JOBSPOOL_RESULT, got ${shown(file)}`,
-    );
-    return {};
-  }
-  if (file.text.trim() === '') return {};
+  if (file.kind === 'missing') return { kind: 'nothing' };
+  if (file.kind !== 'text')
+    return { kind: 'unusable', why: `a file of UTF-8 text of at most ${MAX_RESULT_BYTES} bytes in $JOBSPOOL_RESULT, got ${shown(file)}` };
+  if (file.text.trim() === '') return { kind: 'nothing' };
   try {
-    return { result: JSON.parse(file.text) };
+    return { kind: 'json', value: JSON.parse(file.text) };
   } catch (error) {
-    log.warn(`the result is left out: expected JSON in $JOBSPOOL_RESULT, got ${visible(messageOf(error))}`);
-    return {};
+    return { kind: 'unusable', why: `JSON in $JOBSPOOL_RESULT, got ${visible(messageOf(error))}` };
   }
+}
+
+// The command has done its work, whatever it left in the place of its result: what is none is left out, and said.
+function keptOf(written: Written, { log }: Surroundings): { result?: unknown } {
+  if (written.kind === 'unusable') log.warn(`the result is left out: expected ${written.why}`);
+  return written.kind === 'json' ? { result: written.value } : {};
+}
+
+// A command that fails may say more there than its exit code does. What is no such word is half a result, of which nothing is kept.
+function toldOf(written: Written): { error?: object; delay?: unknown } {
+  const value = written.kind === 'json' ? written.value : undefined;
+  if (typeof value !== 'object' || value === null) return {};
+  const { error, delay } = value as { error?: unknown; delay?: unknown };
+  return typeof error === 'object' && error !== null && 'message' in error ? { error, delay } : { delay };
 }
 
 /** Written with blanks and line breaks, a result is larger than the ledger keeps it. */
