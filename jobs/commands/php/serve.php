@@ -109,7 +109,8 @@ function answerForTheDead(Protocol $protocol): void
         }
         Job::inHand(null);
         $protocol->answer($job, ['outcome' => 'failed', 'permanent' => false, 'error' => lastError()]);
-        exit(1);
+        // Of a process that ends so without a word about the next job, the runner knows that it has not begun it.
+        exit(0);
     });
 }
 
