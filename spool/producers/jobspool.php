@@ -71,7 +71,8 @@ function runBackgroundJob(
  *
  * `state` is scheduled, pending, running, retrying, completed, failed, cancelled or rejected. `attempts` are those that are over, each with
  * its `outcome` and `error`; `error` is that of the last one, `result` what a completed job returned, `reason` why it was rejected, `progress`
- * 0 to 100 as a running one reports it. A live job counts before one of the same id that is over.
+ * 0 to 100 as a running one reports it; `runAt` is null where the name of a file that was not accepted says `now`. A live job counts before one
+ * of the same id that is over.
  *
  * @return array{id: string, state: string, class?: string, method?: string, params?: array<mixed>, priority: int, runAt: ?string,
  *     attempts: list<array<string, mixed>>, error?: array<string, string>, result?: mixed, reason?: string, progress?: float}|null

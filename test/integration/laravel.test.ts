@@ -18,21 +18,24 @@ test('a Laravel application runs its job classes unchanged', async (t) => {
   if (MISSING) return t.skip(MISSING);
   const { dir, app, ended } = await served(t);
 
-  await t.test('what is called with a priority and a delay waits, and then runs with its named arguments and what the container gives', async () => {
-    const id = await app.say(`echo runBackgroundJob(ProcessOrder::class, 'handle', ['orderId' => 123], priority: 5, delay: 60);`);
-    const waiting = await waitFor(async () => {
-      const status = await jobStatus(id, { dir });
-      return status?.acceptedAt && status;
-    }, 'the job to be accepted');
-    assert.deepEqual([waiting.state, waiting.priority, waiting.class], ['scheduled', 5, 'App\\Jobs\\ProcessOrder']);
-    assert.ok(Date.parse(waiting.runAt) - Date.parse(waiting.acceptedAt ?? '') > 50_000, `it runs at ${waiting.runAt}`);
-    runNow(dir, id);
-    const { state, result } = await ended(id);
-    assert.equal(state, 'completed');
-    assert.deepEqual(result, { orderId: 123, how: 'standard', mail: 'sent: order 123' });
-    assert.match(jobLog(dir, id), new RegExp(`INFO: Processing order 123 \\{"jobId":"${id}","attempt":1\\}`));
-    assert.match(fs.readFileSync(path.join(app.folder, 'storage/logs/background_jobs.log'), 'utf8'), /Order 123 goes by standard/);
-  });
+  await t.test(
+    'what is called with a priority and a delay waits, and then runs with its named arguments and what the container gives',
+    async () => {
+      const id = await app.say(`echo runBackgroundJob(ProcessOrder::class, 'handle', ['orderId' => 123], priority: 5, delay: 60);`);
+      const waiting = await waitFor(async () => {
+        const status = await jobStatus(id, { dir });
+        return status?.acceptedAt && status;
+      }, 'the job to be accepted');
+      assert.deepEqual([waiting.state, waiting.priority, waiting.class], ['scheduled', 5, 'App\\Jobs\\ProcessOrder']);
+      assert.ok(Date.parse(waiting.runAt) - Date.parse(waiting.acceptedAt ?? '') > 50_000, `it runs at ${waiting.runAt}`);
+      runNow(dir, id);
+      const { state, result } = await ended(id);
+      assert.equal(state, 'completed');
+      assert.deepEqual(result, { orderId: 123, how: 'standard', mail: 'sent: order 123' });
+      assert.match(jobLog(dir, id), new RegExp(`INFO: Processing order 123 \\{"jobId":"${id}","attempt":1\\}`));
+      assert.match(fs.readFileSync(path.join(app.folder, 'storage/logs/background_jobs.log'), 'utf8'), /Order 123 goes by standard/);
+    },
+  );
 
   await t.test('php artisan run:job TheJob example param1 param2 enqueues, waits, and shows what came back', async () => {
     const { code, out } = await app.artisan('run:job', 'TheJob', 'example', 'param1', 'param2', '--wait=30', '--priority=8', '--retries=0');
@@ -43,7 +46,9 @@ test('a Laravel application runs its job classes unchanged', async (t) => {
   });
 
   await t.test('an exception is a failed attempt with its class, message and trace, and those of its cause', async () => {
-    const { state, attempts, error } = await ended(await runBackgroundJob('App\\Jobs\\ProcessOrder', 'refund', { orderId: 9 }, { dir, retries: 1 }));
+    const { state, attempts, error } = await ended(
+      await runBackgroundJob('App\\Jobs\\ProcessOrder', 'refund', { orderId: 9 }, { dir, retries: 1 }),
+    );
     assert.deepEqual([state, attempts.length], ['failed', 2]);
     assert.deepEqual([error?.name, error?.message], ['DomainException', 'order 9 was never paid']);
     assert.match(error?.stack ?? '', /ProcessOrder\.php\(\d+\)\n#0 .*\n(.*\n)*Caused by: RuntimeException: the bank says no/);
@@ -57,7 +62,10 @@ test('a Laravel application runs its job classes unchanged', async (t) => {
   await t.test('a class that is not allowed is rejected, and the caller is told', async () => {
     const { code, out } = await app.artisan('run:job', 'App\\Console\\Kernel', 'handle', '--wait=30');
     assert.equal(code, 1);
-    assert.match(out, /rejected: class "App\\Console\\Kernel" is not on the allow-list; on it: App\\Jobs\\ProcessOrder, App\\Jobs\\TheJob, /);
+    assert.match(
+      out,
+      /rejected: class "App\\Console\\Kernel" is not on the allow-list; on it: App\\Jobs\\ProcessOrder, App\\Jobs\\TheJob, /,
+    );
   });
 
   await t.test('a method that is not allowed is rejected', async () => {
@@ -67,10 +75,20 @@ test('a Laravel application runs its job classes unchanged', async (t) => {
   });
 
   for (const [what, className, method, sentence] of [
-    ['a class that does not exist', 'App\\Jobs\\Nowhere', 'handle', /^class App\\Jobs\\Nowhere is on the allow-list, but PHP finds no such class/],
+    [
+      'a class that does not exist',
+      'App\\Jobs\\Nowhere',
+      'handle',
+      /^class App\\Jobs\\Nowhere is on the allow-list, but PHP finds no such class/,
+    ],
     ['a method that does not exist', 'App\\Jobs\\TheJob', 'vanished', /^method vanished of class App\\Jobs\\TheJob .* has no such method$/],
     ['a method that is not public', 'App\\Jobs\\Hidden', 'secret', /^method secret of class App\\Jobs\\Hidden .* cannot be called/],
-    ['a method that PHP calls itself', 'App\\Jobs\\Hidden', '__destruct', /^method __destruct of class App\\Jobs\\Hidden .* cannot be called/],
+    [
+      'a method that PHP calls itself',
+      'App\\Jobs\\Hidden',
+      '__destruct',
+      /^method __destruct of class App\\Jobs\\Hidden .* cannot be called/,
+    ],
   ] as const)
     await t.test(`${what} fails at once, and says so`, async () => {
       const { state, attempts, error } = await ended(await runBackgroundJob(className, method, [], { dir, retries: 5 }));
@@ -125,7 +143,8 @@ test('a Laravel application runs its job classes unchanged', async (t) => {
   });
 
   await t.test('after php artisan queue:restart the next job runs in a new process, and has spent no attempt', async () => {
-    const look = async () => (await ended(await runBackgroundJob('App\\Jobs\\Trouble', 'look', [], { dir, retries: 0 }))).result as { pid: number };
+    const look = async () =>
+      (await ended(await runBackgroundJob('App\\Jobs\\Trouble', 'look', [], { dir, retries: 0 }))).result as { pid: number };
     const { pid } = await look();
     assert.equal((await look()).pid, pid, 'nobody asked for a new one yet');
     assert.equal((await app.artisan('queue:restart')).code, 0);
@@ -150,7 +169,8 @@ test('the allow-list is made of the configuration, also of that of an old runner
   if (MISSING) return t.skip(MISSING);
   const folder = tempFolder(t);
   const app = laravelApp(t, folder);
-  const old = (name: string, settings: string) => fs.writeFileSync(path.join(app.folder, 'config', `${name}.php`), `<?php return ${settings};`);
+  const old = (name: string, settings: string) =>
+    fs.writeFileSync(path.join(app.folder, 'config', `${name}.php`), `<?php return ${settings};`);
   old(
     'background_jobs',
     `['allowed_jobs' => ['App\\Jobs\\TheJob' => ['allowed_methods' => ['example']], \\App\\Jobs\\ProcessOrder::class],
@@ -221,6 +241,9 @@ function runNow(dir: string, id: string): void {
 const jobLog = (dir: string, id: string): string => fs.readFileSync(path.join(dir, 'logs', 'jobs', `${id}.log`), 'utf8');
 
 function serviceLog(dir: string): { id?: string; event?: string }[] {
-  const lines = fs.readFileSync(path.join(dir, 'logs', 'background_jobs.log'), 'utf8').trim().split('\n');
+  const lines = fs
+    .readFileSync(path.join(dir, 'logs', 'background_jobs.log'), 'utf8')
+    .trim()
+    .split('\n');
   return lines.map((line) => JSON.parse(line));
 }
