@@ -23,7 +23,6 @@ import os
 import signal
 import sys
 import time
-import traceback
 
 __all__ = ["Cancelled", "PermanentFailure", "RetryLater", "handler", "job", "serve"]
 
@@ -137,6 +136,9 @@ def _find(class_name, method):
 
 
 def _failure(error, permanent):
+    # Loaded when it is needed: it takes longer than all else here, and most jobs do not fail.
+    import traceback
+
     record = {"name": type(error).__name__, "message": str(error), "stack": traceback.format_exc()}
     return {"outcome": "failed", "error": record, "permanent": permanent}
 
