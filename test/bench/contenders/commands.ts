@@ -40,6 +40,13 @@ const interpreters: Interpreter[] = [
     command: [php ?? '', here('command.php')],
     byHand: [php ?? '', here('job.php')],
   },
+  {
+    name: 'laravel',
+    program: hasLaravel() ? php : undefined,
+    install: 'apt-get install --no-install-recommends php-cli php-mbstring php-xml php-sqlite3 php-laravel-framework',
+    command: [php ?? '', path.resolve(import.meta.dirname, '../../../jobs/commands/laravel/worker.php'), here('laravel/app.php')],
+    byHand: [php ?? '', here('laravel/artisan.php')],
+  },
   ...given,
 ];
 
@@ -57,6 +64,15 @@ export const contenders: Contender[] = interpreters.flatMap(({ name, program, in
 
 function givenCommand(command: string[]): Interpreter {
   return { name: 'given', program: command[0], install: 'see BENCH_COMMAND', command };
+}
+
+function hasLaravel(): boolean {
+  return (
+    saidBy('php', [
+      '-r',
+      "@include 'Illuminate/autoload.php'; echo class_exists('Illuminate\\\\Foundation\\\\Application') ? 'yes' : 'no';",
+    ]) === 'yes'
+  );
 }
 
 function saidBy(program: string, args: string[]): string | undefined {
