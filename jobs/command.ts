@@ -1,15 +1,17 @@
-/** Runs a handler that is a command in any language: request on stdin, outcome by exit code, no shell. */
+/** Runs a handler that is a command in any language, once: request on stdin, outcome by exit code, no shell. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { disk, type Inspected } from '../spool/disk.ts';
+import { durationMs } from '../spool/duration.ts';
 import { errnoOf, messageOf } from '../spool/errors.ts';
 import { attemptNumber, type End, type Job } from '../spool/job.ts';
-import { Offspring } from '../spool/offspring.ts';
-import { platform } from '../spool/platform.ts';
 import type { Request } from '../spool/request.ts';
 import { traceContextOf } from '../spool/trace-context.ts';
 import { visible } from '../spool/visible.ts';
+import { failedEnd } from './command-answer.ts';
+import { commandInput } from './command-input.ts';
 import type { Surroundings } from './execute.ts';
 import { stoppedEnd } from './stop.ts';
+import { marksWith, stopOnAbort } from './stop-command.ts';
 
 /** Exit codes that say more than done or failed. 75 is EX_TEMPFAIL of sysexits(3). */
 const EXIT = { completed: 0, retryLater: 75, permanent: 100 } as const;
@@ -31,8 +33,8 @@ export async function runCommand(job: Job, command: readonly string[], params: R
   child.stdin?.on('error', () => {
     // A command need not read its input: EPIPE says no more than that.
   });
-  child.stdin?.end(JSON.stringify(inputOf(job, params)));
-  const stopping = stopOnAbort(child, marksOf(job), around);
+  child.stdin?.end(JSON.stringify(commandInput(job, params)));
+  const stopping = stopOnAbort({ pid: child.pid, environment: marksWith({ JOBSPOOL_ID: job.id }) }, around);
   try {
     const exit = await exited;
     await stopping.done();
@@ -55,6 +57,8 @@ function contractOf(job: Job, { files }: Surroundings): Record<string, string | 
     // The names that OpenTelemetry gives them. Where the job has none, those that the service was started with are not the job's.
     TRACEPARENT: traceparent,
     TRACESTATE: tracestate,
+    // A service that was itself started by a command of the protocol "lines" hands that down.
+    JOBSPOOL_PROTOCOL: undefined,
     JOBSPOOL_ID: job.id,
     JOBSPOOL_ATTEMPT: String(attemptNumber(job)),
     JOBSPOOL_CLASS: job.request.class,
@@ -62,10 +66,6 @@ function contractOf(job: Job, { files }: Surroundings): Record<string, string | 
     JOBSPOOL_RESULT: files.result,
     JOBSPOOL_PROGRESS: files.progress,
   };
-}
-
-function inputOf(job: Job, params: Request['params']): object {
-  return { id: job.id, class: job.request.class, method: job.request.method, params, attempt: attemptNumber(job) };
 }
 
 function exitOf(child: ChildProcess): Promise<Exit> {
@@ -76,69 +76,54 @@ function exitOf(child: ChildProcess): Promise<Exit> {
   });
 }
 
-// The runner's own marks too: another spool may have a job of the same id, and an earlier attempt may have left something.
-function marksOf(job: Job): Record<string, string> {
-  const { JOBSPOOL_DIR, JOBSPOOL_SLOT } = process.env;
-  return {
-    JOBSPOOL_ID: job.id,
-    ...(JOBSPOOL_DIR === undefined ? {} : { JOBSPOOL_DIR }),
-    ...(JOBSPOOL_SLOT === undefined ? {} : { JOBSPOOL_SLOT }),
-  };
-}
-
-/** TERM to all that the command started when the signal aborts, KILL after the grace; `done` resolves when none is left. */
-function stopOnAbort(child: ChildProcess, environment: Record<string, string>, { signal, killGraceMs }: Surroundings) {
-  let killing: Promise<void> | undefined;
-  const stop = () => {
-    if (child.pid !== undefined) killing = stopAll(child.pid, environment, killGraceMs);
-  };
-  if (signal.aborted) stop();
-  else signal.addEventListener('abort', stop, { once: true });
-  return {
-    done: () => killing ?? Promise.resolve(),
-    forget: () => signal.removeEventListener('abort', stop),
-  };
-}
-
-/** Ends a command and what it has started, in its group or not: TERM, then KILL. */
-async function stopAll(pid: number, environment: Record<string, string>, graceMs: number): Promise<void> {
-  if (platform.findsStragglers) return new Offspring({ leader: pid, environment }).end(graceMs);
-  platform.signalTree(pid, 'SIGTERM');
-  const deadline = performance.now() + graceMs;
-  while (platform.treeExists(pid) && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 25));
-  platform.signalTree(pid, 'SIGKILL');
-}
-
 function endOf(program: string, { code, signal }: Exit, around: Surroundings): End {
-  if (code === EXIT.completed) return { kind: 'completed', ...resultOf(around) };
-  if (code === EXIT.retryLater) return { kind: 'snoozed', delayMs: undefined };
+  const written = resultOf(around);
+  if (code === EXIT.completed) return { kind: 'completed', ...keptOf(written, around) };
+  const { error, delay } = toldOf(written);
+  if (code === EXIT.retryLater) return { kind: 'snoozed', delayMs: durationMs(delay) };
+  const names = ['CommandFailed', signal ?? `exit ${code}`];
+  const permanent = code === EXIT.permanent;
+  if (error !== undefined) {
+    const told = failedEnd(error, permanent, program);
+    return { ...told, names: [...told.names, ...names] };
+  }
   const tail = around.outputTail();
   const how = signal ? `was killed by ${signal}` : `exited with code ${code}`;
   return {
     kind: 'failed',
-    permanent: code === EXIT.permanent,
-    names: ['CommandFailed', signal ?? `exit ${code}`],
+    permanent,
+    names,
     error: { name: 'CommandFailed', message: `the command "${program}" ${how}`, ...(tail ? { stack: tail } : {}) },
   };
 }
 
-// The command has done its work, whatever it left in the place of its result: what is none is left out, and said.
-function resultOf({ files, log }: Surroundings): { result?: unknown } {
+type Written = { kind: 'nothing' } | { kind: 'json'; value: unknown } | { kind: 'unusable'; why: string };
+
+function resultOf({ files }: Surroundings): Written {
   const file = disk.inspect(files.result, MAX_RESULT_BYTES);
-  if (file.kind === 'missing') return {};
-  if (file.kind !== 'text') {
-    log.warn(
-      `the result is left out: expected a file of UTF-8 text of at most ${MAX_RESULT_BYTES} bytes in $JOBSPOOL_RESULT, got ${shown(file)}`,
-    );
-    return {};
-  }
-  if (file.text.trim() === '') return {};
+  if (file.kind === 'missing') return { kind: 'nothing' };
+  if (file.kind !== 'text')
+    return { kind: 'unusable', why: `a file of UTF-8 text of at most ${MAX_RESULT_BYTES} bytes in $JOBSPOOL_RESULT, got ${shown(file)}` };
+  if (file.text.trim() === '') return { kind: 'nothing' };
   try {
-    return { result: JSON.parse(file.text) };
+    return { kind: 'json', value: JSON.parse(file.text) };
   } catch (error) {
-    log.warn(`the result is left out: expected JSON in $JOBSPOOL_RESULT, got ${visible(messageOf(error))}`);
-    return {};
+    return { kind: 'unusable', why: `JSON in $JOBSPOOL_RESULT, got ${visible(messageOf(error))}` };
   }
+}
+
+// The command has done its work, whatever it left in the place of its result: what is none is left out, and said.
+function keptOf(written: Written, { log }: Surroundings): { result?: unknown } {
+  if (written.kind === 'unusable') log.warn(`the result is left out: expected ${written.why}`);
+  return written.kind === 'json' ? { result: written.value } : {};
+}
+
+// A command that fails may say more there than its exit code does. What is no such word is half a result, of which nothing is kept.
+function toldOf(written: Written): { error?: object; delay?: unknown } {
+  const value = written.kind === 'json' ? written.value : undefined;
+  if (typeof value !== 'object' || value === null) return {};
+  const { error, delay } = value as { error?: unknown; delay?: unknown };
+  return typeof error === 'object' && error !== null && 'message' in error ? { error, delay } : { delay };
 }
 
 /** Written with blanks and line breaks, a result is larger than the ledger keeps it. */

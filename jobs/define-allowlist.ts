@@ -42,10 +42,16 @@ export const ModuleEntry = z.strictObject({
   /** The name the class is exported by; default: the class name. */
   export: z.string().min(1).optional(),
   methods: Methods,
+  protocol: z.custom<undefined>(() => false, 'belongs to a class with a "command"').optional(),
 });
 
-/** A program in any language. */
-export const CommandEntry = z.strictObject({
+/**
+ * How a command gets its jobs. `once`: it is started for each, which ends with it. `lines`: it is started once and kept, and gets a line on its
+ * standard input for each job.
+ */
+const Protocol = z.enum(['once', 'lines']);
+
+const CommandFields = z.strictObject({
   /** The program and its arguments; no shell sees them. It runs in the folder of the allow-list's file. */
   command: z.array(z.string().min(1)).min(1),
   methods: z.record(
@@ -55,9 +61,22 @@ export const CommandEntry = z.strictObject({
       message: 'a command has a process of its own: expected "warm" or "fresh"',
     }),
   ),
+  protocol: Protocol.optional(),
 });
 
-export type AllowlistEntry = z.infer<typeof ModuleEntry> | z.infer<typeof CommandEntry>;
+/** A program in any language. */
+export const CommandEntry = CommandFields.superRefine(({ methods, protocol }, context) => {
+  if (protocol !== 'lines') return;
+  for (const [method, { isolation }] of Object.entries(methods)) {
+    if (isolation !== 'fresh') continue;
+    const message = 'a command of the protocol "lines" is kept from job to job: expected "warm", or the protocol "once"';
+    context.addIssue({ code: 'custom', path: ['methods', method, 'isolation'], message });
+  }
+});
+
+export type CommandEntry = z.infer<typeof CommandEntry>;
+
+export type AllowlistEntry = z.infer<typeof ModuleEntry> | CommandEntry;
 
 /** The only handlers that may run: class, module or command, methods, and their policies. */
 export type AllowlistShape = Record<string, AllowlistEntry>;

@@ -6,10 +6,12 @@ import { attemptNumber } from '../spool/job.ts';
 import type { Policy } from '../spool/policy.ts';
 import { traceContextOf } from '../spool/trace-context.ts';
 import { runCommand } from './command.ts';
+import type { CommandEntry } from './define-allowlist.ts';
 import { type JobContext, type JobLogger, withContext } from './handler.ts';
 import type { Allowlist, Permitted } from './load-allowlist.ts';
 import { resolveHandler } from './resolve.ts';
 import { stoppedEnd } from './stop.ts';
+import type { WarmCommands } from './warm-commands.ts';
 
 /** What an attempt needs of the process that it runs in. */
 export type Surroundings = {
@@ -25,12 +27,16 @@ export type Surroundings = {
   progress(percent: number): void;
   /** For commands: the descriptor their output goes to, the files of their contract, and the grace between TERM and KILL. */
   output(): number | 'inherit';
+  /** Appends to the job's log what a command printed that is kept from job to job. */
+  print(bytes: Uint8Array): void;
   /** The end of what the command printed, for its error. */
   outputTail(): string;
   files: { result: string; progress: string };
   /** Removes one of these, whatever the command made of it. */
   clear(file: string): void;
   killGraceMs: number;
+  /** Those commands that are kept from job to job. */
+  warm: WarmCommands;
 };
 
 export async function execute(job: Job, permitted: Permitted, around: Surroundings): Promise<End> {
@@ -38,7 +44,7 @@ export async function execute(job: Job, permitted: Permitted, around: Surroundin
   let wasAsked = false;
   try {
     if ('command' in entry)
-      return stoppedEnd(around.signal, around.policy.timeoutMs, true) ?? (await runCommand(job, entry.command, permitted.params, around));
+      return stoppedEnd(around.signal, around.policy.timeoutMs, true) ?? (await runEntry(job, entry, permitted, around));
     const handler = await resolveHandler(around.allowlist.folder, job.request.class, job.request.method, entry);
     if (!handler.ok) return { kind: 'refused', reason: handler.reason };
     const context = contextOf(job, around, () => {
@@ -54,6 +60,10 @@ export async function execute(job: Job, permitted: Permitted, around: Surroundin
     around.hear?.();
     return stoppedEnd(around.signal, around.policy.timeoutMs, true) ?? failureEnd(thrown);
   }
+}
+
+function runEntry(job: Job, { command, protocol }: CommandEntry, { params }: Permitted, around: Surroundings): Promise<End> {
+  return protocol === 'lines' ? around.warm.run(job, command, params, around) : runCommand(job, command, params, around);
 }
 
 /** The end of a job that threw. */

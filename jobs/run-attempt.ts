@@ -26,6 +26,7 @@ import { jobFields, logMove } from './log-move.ts';
 import type { RunnerSettings, Settlement } from './messages.ts';
 import type { Place, Places } from './places.ts';
 import { stopError, timeoutError } from './stop.ts';
+import type { WarmCommands } from './warm-commands.ts';
 import type { RunningAttempt } from './whose.ts';
 
 /** A runner's process as its attempts see it. */
@@ -55,6 +56,8 @@ export type Bench = {
   keeping: number;
   /** A job that shared the runner was stopped, and left processes behind that might be another's. */
   mustEndOffspring: boolean;
+  /** Commands of the protocol "lines" that it keeps. */
+  warm: WarmCommands;
 };
 
 /** `retire`: why this process must serve no other job. */
@@ -170,7 +173,7 @@ async function runPermitted(bench: Bench, job: Job, permitted: Permitted, writte
   bench.attempts += 1;
   board.post({ name: job.name, startedAt, startedClock: sharedClock(), writtenAt, policy: watchdogPolicy(job, policy) });
   // What a command prints goes past us.
-  const trimming = 'command' in permitted.entry ? setInterval(() => jobLog.trim(false), 1_000) : undefined;
+  const trimming = writesFiles(permitted) ? setInterval(() => jobLog.trim(false), 1_000) : undefined;
   const around: Surroundings = {
     allowlist: bench.allowlist,
     policy,
@@ -183,26 +186,35 @@ async function runPermitted(bench: Bench, job: Job, permitted: Permitted, writte
     log: jobLogger(jobLog),
     progress: progress.report,
     output: () => logDescriptor(bench, jobLog),
+    print: (bytes) => jobLog.write(bytes),
     outputTail: () => jobLog.tail(2_048),
     files: { result: spool.result(slot), progress: spool.progress(slot) },
     clear: (file) => clearAway(spool, file, `a command made it, that of the job ${job.id}`),
     killGraceMs: settings.killGraceMs,
+    warm: bench.warm,
   };
   const ended = await desk.within(attempt, () => execute(job, permitted, around));
   // A command has ended its own already.
-  if (stopping.signal.aborted && !('command' in permitted.entry)) await desk.endStragglers();
+  if (stopping.signal.aborted && !('command' in permitted.entry)) {
+    // They are among what this process has started, and would be taken for the handler's.
+    await bench.warm.end();
+    await desk.endStragglers();
+  }
   clearInterval(trimming);
   // While the watchdog still looks: what was returned may be code of the handler's too (toJSON, a getter), and never end.
   const end = ended.kind === 'completed' ? { ...ended, result: keptResult(bench, job, ended.result) } : ended;
   // The watchdog was first: it has settled the attempt and is killing this process.
   if (!board.finish()) return new Promise(() => undefined);
-  progress.clear('command' in permitted.entry);
+  progress.clear(writesFiles(permitted));
   desk.rise(attempt);
   const span = { startedAt, finishedAt: Date.now(), runner: slot, ranMs: performance.now() - began };
   const settlement = await settleAndLog(bench, job, end, span, writtenAt);
   desk.leave();
   return { ...settlement, retire: reasonToRetire(bench, permitted, stopping.signal.aborted, broken) };
 }
+
+// A command that runs once appends to the job's log by itself, and writes its own progress; one that is kept says both to its runner.
+const writesFiles = ({ entry }: Permitted): boolean => 'command' in entry && entry.protocol !== 'lines';
 
 // A command's output needs a descriptor: where the log cannot be opened, it goes where prints past the log go.
 function logDescriptor({ outputFd }: Bench, jobLog: JobLog): number {

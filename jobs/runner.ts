@@ -19,6 +19,7 @@ import { Places } from './places.ts';
 import { type BegunAttempt, type Bench, type RanAttempt, runAttempt } from './run-attempt.ts';
 import { runChunk } from './run-chunk.ts';
 import { sibling } from './sibling.ts';
+import { WarmCommands } from './warm-commands.ts';
 import { type RunningAttempt, whose } from './whose.ts';
 
 /** A process is replaced after so many jobs, but not more often than once in the time below: leaks grow with both. */
@@ -74,6 +75,7 @@ spool.disk.rename(settings.output, output);
 settings.output = output;
 process.env.JOBSPOOL_SLOT = slot;
 
+const log = new EventLog(spool, { level: settings.logLevel, onLines: noteLines });
 const bench: Bench = {
   spool,
   settings,
@@ -81,7 +83,7 @@ const bench: Bench = {
   allowlist,
   ledger: new Ledger(spool, slot),
   board,
-  log: new EventLog(spool, { level: settings.logLevel, onLines: noteLines }),
+  log,
   cancelRequests: new CancelRequests(spool),
   outputFd: spool.disk.openAppend(output),
   attempts: 0,
@@ -94,6 +96,7 @@ const bench: Bench = {
   ),
   keeping: 0,
   mustEndOffspring: false,
+  warm: new WarmCommands({ folder: allowlist.folder, log, killGraceMs: settings.killGraceMs }),
 };
 
 watchdog.on('error', (error) => giveUp('its watchdog failed', error));
@@ -243,6 +246,7 @@ function retire(reason: string): void {
 async function leave(): Promise<void> {
   if (isLeaving) return;
   isLeaving = true;
+  await bench.warm.end();
   if (bench.mustEndOffspring) await offspringOf(bench).end(settings.killGraceMs);
   await bench.ledger.commit();
   report();

@@ -59,12 +59,14 @@ async function execNow(body: object, config: Config): Promise<ExitCode> {
 
 async function attempt(job: Job, permitted: Permitted, allowlist: Allowlist, config: Config): Promise<End> {
   const { execute } = await import('../../jobs/execute.ts');
+  const { WarmCommands } = await import('../../jobs/warm-commands.ts');
   const policy = allowlist.policyOf(job.request, config.policy);
   const stopping = await stopper(policy.timeoutMs, config.killGraceMs);
   const folder = privateFolder();
   const files = { result: path.join(folder, 'result'), progress: path.join(folder, 'progress') };
   const progress = progressLine();
   const print = printToStandardError();
+  const warm = new WarmCommands({ folder: allowlist.folder, log: plainLogger, killGraceMs: config.killGraceMs });
   try {
     return await execute(job, permitted, {
       allowlist,
@@ -74,12 +76,15 @@ async function attempt(job: Job, permitted: Permitted, allowlist: Allowlist, con
       log: plainLogger,
       progress: (percent) => progress.show(`${job.request.class}.${job.request.method}: ${percent} %`),
       output: () => STDERR,
+      print: (bytes) => void process.stderr.write(bytes),
       outputTail: () => '',
       files,
       clear: (file) => void (disk.facts(file)?.isFolder ? disk.removeFolder(file) : disk.remove(file)),
       killGraceMs: config.killGraceMs,
+      warm,
     });
   } finally {
+    await warm.end();
     progress.clear();
     print.restore();
     stopping.forget();

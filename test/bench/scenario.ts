@@ -41,12 +41,14 @@ export type Scenario = {
   maxReps?: number;
   /** Only Jobspool is measured. */
   isOwn?: boolean;
+  /** Only those that name it take part. */
+  byInvitation?: boolean;
   measure(bout: Bout): Promise<Figures>;
 };
 
 /** Whether a contender is measured in a scenario: those that survive the same. */
-export function takesPart(contender: Contender, { name, group = name, durability, isOwn }: Scenario): boolean {
+export function takesPart(contender: Contender, { name, group = name, durability, isOwn, byInvitation }: Scenario): boolean {
   if (isOwn) return contender.name === 'jobspool';
-  if (contender.only) return contender.only.includes(name);
+  if (contender.only || byInvitation) return contender.only?.includes(name) ?? false;
   return contender.durability === durability && !contender.cannot?.some((one) => one === name || one === group);
 }

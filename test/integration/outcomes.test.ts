@@ -187,6 +187,24 @@ const CASES: Case[] = [
     },
   },
   {
+    name: 'a command that fails may write its error, which is the one of the attempt, and is found in noRetryOn by what it extends',
+    body: { ...shell('told'), retries: 5 },
+    expect(status) {
+      assert.deepEqual(status.error, { name: 'Bankrupt', message: 'no money left', stack: 'in the shop' });
+      assert.deepEqual([status.state, outcomes(status)], ['failed', ['failed']]);
+    },
+  },
+  {
+    name: 'what a command that fails left of its result is not taken for its error',
+    body: shell('halfway'),
+    expect: (status) => assert.equal(status.error?.message, 'the command "sh" exited with code 3'),
+  },
+  {
+    name: 'a command that puts its job off says for how long',
+    body: shell('soon'),
+    expect: (status) => assert.deepEqual([status.state, outcomes(status)], ['completed', ['completed']]),
+  },
+  {
     name: 'a class that is not on the allow-list is refused',
     body: { class: 'Stranger' },
     expect: refusedBecause(/class "Stranger" is not on the allow-list; on it: Trouble, /),

@@ -10,6 +10,7 @@ import { Places } from '../../jobs/places.ts';
 import { type Bench, type RanAttempt, runAttempt } from '../../jobs/run-attempt.ts';
 import { runChunk } from '../../jobs/run-chunk.ts';
 import { settleKilled } from '../../jobs/settle-killed.ts';
+import { WarmCommands } from '../../jobs/warm-commands.ts';
 import { Acceptor } from '../../service/acceptor.ts';
 import { Backlog } from '../../service/backlog.ts';
 import { Canceller } from '../../service/canceller.ts';
@@ -194,6 +195,7 @@ export class World {
       places: new Places(() => undefined),
       keeping: 0,
       mustEndOffspring: false,
+      warm: new WarmCommands({ folder: this.allowlist.folder, log: this.#log, killGraceMs: 0 }),
     };
     this.runners.set(slot, { slot, bench, fuse, running: undefined, texts: new BatchTexts(), ran: [], mustStop: false });
   }

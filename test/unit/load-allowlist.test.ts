@@ -113,6 +113,27 @@ test('how many jobs share a runner is a number from 1 to 1000, for shared method
   assert.match(message, /B\.methods\.run\.isolation: a command has a process of its own: .*, got the text "shared"/);
 });
 
+test('a protocol belongs to a command, is one of two, and "lines" keeps no process for one attempt alone: the mistake is named', async (t) => {
+  const lines = { command: ['php', 'worker.php'], protocol: 'lines' };
+  const message = await mistakesOf(t, {
+    A: { module: './a.js', protocol: 'lines', methods: { m: {} } },
+    B: { command: ['b'], protocol: 'line', methods: {} },
+    C: { ...lines, methods: { alone: { isolation: 'fresh' }, shared: { isolation: 'shared' }, kept: { isolation: 'warm' } } },
+  });
+  assert.match(message, /A\.protocol: belongs to a class with a "command", got the text "lines"/);
+  assert.match(message, /B\.protocol: expected "once" or "lines", got the text "line"/);
+  assert.match(
+    message,
+    /C\.methods\.alone\.isolation: a command of the protocol "lines" is kept from job to job: .*, got the text "fresh"/,
+  );
+  assert.match(message, /C\.methods\.shared\.isolation: /);
+  assert.doesNotMatch(message, /kept\./);
+  await fromJson(t, {
+    C: { ...lines, methods: { m: {} } },
+    D: { command: ['d'], protocol: 'once', methods: { m: { isolation: 'fresh' } } },
+  });
+});
+
 test('a shared method without a number shares by ten, and the others not at all', async (t) => {
   const methods = { ten: { isolation: 'shared' }, two: { isolation: 'shared', concurrency: 2 }, own: {} };
   const list = await fromJson(t, { A: { module: './a.js', methods } });

@@ -14,6 +14,8 @@ export const contenders: Contender[] = [
   jobspool('jobspool-full', 'power', 'durability full'),
   // Of calls in flight several share a file; those with ids of their own do not.
   { ...jobspool('jobspool-single', 'process', 'durability none, a file per job', true), only: ['producers', 'flow'] },
+  // The same jobs as those of other languages.
+  { ...jobspool('typescript', 'process', 'durability none'), only: ['commands'] },
   { ...jobspool('jobspool-single-full', 'power', 'durability full, a file per job', true), only: ['producers-full', 'flow-full'] },
 ];
 
@@ -41,6 +43,12 @@ export const driver: Driver = {
   },
 };
 
+/** Jobspool with a command in the place of the handler. */
+export function commandOfJobspool(name: string, command: string[], protocol: 'once' | 'lines'): Contender {
+  const settings = `durability none, a runner per core, protocol "${protocol}"`;
+  return { ...jobspool(name, 'process', settings), settings, open: (stage) => openJobspool(stage, 'none', false, { command, protocol }) };
+}
+
 const when = (at: number | undefined) => (at === undefined ? {} : { at: new Date(at) });
 const policy = (retries: number) => ({ retries, retryDelay: 0 });
 
@@ -58,10 +66,10 @@ function jobspool(name: string, durability: Durability, settings: string, isSing
 
 const ROOT = path.resolve(import.meta.dirname, '../../..');
 
-async function openJobspool(stage: Stage, durability: 'full' | 'none', isSingle: boolean): Promise<Session> {
+async function openJobspool(stage: Stage, durability: 'full' | 'none', isSingle: boolean, job?: Layout['job']): Promise<Session> {
   const spool = openSpool(stage.folder, { durability });
   const { runners, shared } = layoutFor(stage.concurrency);
-  const service = stage.workers ? await startService(spool, stage.tally, { runners, shared }) : undefined;
+  const service = stage.workers ? await startService(spool, stage.tally, { runners, shared, job }) : undefined;
   const server = { address: spool.root, pids: service ? [service.pid] : [], close: async () => service?.end() };
   const producer = await openNodePeer({
     module: 'jobspool.ts',
@@ -78,10 +86,10 @@ async function openJobspool(stage: Stage, durability: 'full' | 'none', isSingle:
 }
 
 /** How many runners, and how many jobs each of them runs at once. */
-export type Layout = { runners: number; shared?: number };
+export type Layout = { runners: number; shared?: number; job?: { command: string[]; protocol: 'once' | 'lines' } | undefined };
 
 // A runner per core; what is to run at once beyond that shares them.
-function layoutFor(concurrency = os.availableParallelism()): Required<Layout> {
+function layoutFor(concurrency = os.availableParallelism()): { runners: number; shared: number } {
   const runners = Math.min(concurrency, os.availableParallelism());
   return { runners, shared: Math.ceil(concurrency / runners) };
 }
@@ -102,7 +110,7 @@ export async function startService(spool: Spool, tally: string, layout: Layout =
 }
 
 /** Starts the service and waits for nothing. */
-export function beginService(spool: Spool, tally: string, { runners, shared = 1 }: Layout): Started {
+export function beginService(spool: Spool, tally: string, { runners, shared = 1, job }: Layout): Started {
   return startProcess(process.execPath, [path.join(ROOT, 'service/main.ts'), 'serve'], {
     cwd: ROOT,
     env: {
@@ -115,6 +123,7 @@ export function beginService(spool: Spool, tally: string, { runners, shared = 1 
       NODE_COMPILE_CACHE: path.join(ROOT, '.compile-cache'),
       BENCH_TALLY: tally,
       BENCH_SHARED: String(shared),
+      ...(job ? { BENCH_JOB: JSON.stringify(job) } : {}),
     },
   });
 }

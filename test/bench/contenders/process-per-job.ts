@@ -11,7 +11,7 @@ export const contenders: Contender[] = [
   processPerJob('process-node', process.execPath, [path.join(import.meta.dirname, 'job.js')], 'npm ci'),
 ];
 
-function processPerJob(name: string, program: string, args: string[], install: string): Contender {
+export function processPerJob(name: string, program: string, args: string[], install: string): Contender {
   return {
     name,
     family: 'process-per-job',

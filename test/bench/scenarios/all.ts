@@ -1,5 +1,6 @@
 import type { Scenario } from '../scenario.ts';
 import { scenarios as batches } from './batches.ts';
+import { scenarios as commands } from './commands.ts';
 import { scenarios as delayed } from './delayed.ts';
 import { scenarios as drain } from './drain.ts';
 import { scenarios as failing } from './failing.ts';
@@ -9,4 +10,4 @@ import { scenarios as own } from './own.ts';
 import { scenarios as waiting } from './waiting.ts';
 
 /** Every scenario, in the order in which they are measured. */
-export const all: Scenario[] = [...drain, ...flow, ...idle, ...delayed, ...failing, ...batches, ...waiting, ...own];
+export const all: Scenario[] = [...drain, ...flow, ...idle, ...delayed, ...failing, ...batches, ...waiting, ...commands, ...own];
