@@ -224,9 +224,10 @@ export const disk = {
 
   /** Writes a new file; throws EEXIST rather than replace one. With `sync` its bytes are on the disk on return. */
   create(file: string, text: string | Uint8Array, sync: boolean): void {
-    const fd = fs.openSync(file, 'wx', SHARED);
+    const mode = modeIn(path.dirname(file));
+    const fd = fs.openSync(file, 'wx', mode);
     closing(file, fd, () => {
-      share(fd);
+      share(fd, mode);
       writeAll(fd, text);
       if (sync) fs.fsyncSync(fd);
     });
@@ -399,6 +400,9 @@ const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CREAT, O_TRUNC, O_NOFOLLOW = 0, 
 const INSPECT_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 /** Files are for the owner and the group, whatever the umask: the folders of the spool decide who comes near. */
 const SHARED = 0o660;
+/** What the group may read alone. */
+const READABLE = 0o640;
+const STICKY = 0o1000;
 const SETGID = 0o2000;
 const WRITABLE_BY_OTHERS = 0o022;
 /** What says for certain that nothing of use stands at a path. */
@@ -451,13 +455,27 @@ function openRegular(file: string, flags: number): number {
 }
 
 // The umask cut the mode that the file was made with. The file of another owner has its mode already.
-function share(fd: number): void {
+function share(fd: number, mode = SHARED): void {
   try {
-    fs.fchmodSync(fd, SHARED);
+    fs.fchmodSync(fd, mode);
   } catch (error) {
     if (errnoOf(error) !== 'EPERM') throw error;
   }
 }
+
+// In a folder where nobody may move what is another's (its sticky bit says so), nobody but its owner writes it either: it may be of a job that only some may submit.
+function modeIn(folder: string): number {
+  const now = performance.now();
+  if (lastFolder?.folder !== folder || now >= lastFolder.until) {
+    const isSticky = ((fs.statSync(folder, { throwIfNoEntry: false })?.mode ?? 0) & STICKY) !== 0;
+    lastFolder = { folder, mode: isSticky ? READABLE : SHARED, until: now + MODE_KNOWN_MS };
+  }
+  return lastFolder.mode;
+}
+
+let lastFolder: { folder: string; mode: number; until: number } | undefined;
+/** Looked at for each file, it would be a call more for each job. */
+const MODE_KNOWN_MS = 1_000;
 
 // A folder that we may make others in, but not read, cannot be synced.
 function syncAbove(folder: string): void {
