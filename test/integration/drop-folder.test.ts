@@ -88,14 +88,24 @@ test('each job says who submitted it, whatever its file says, and what only some
   const reasonOf = (name: string): string => JSON.parse(fs.readFileSync(spool.reason(name), 'utf8')).reason;
   for (const [name, reason] of [
     ['p5-now-his.json', not],
-    ['p6-now-urgent.json', `uid ${ADA} may submit Limited.noop with a priority of at most 5, got 6; who may: uid ${ADA} (priority at most 5)`],
-    ['p5-now-open.json', `Limited.noop may be submitted by uid ${ADA} (priority at most 5) only, and others than uid ${ADA} may write its file: let its producer have the umask 027 (chmod go-w)`],
+    [
+      'p6-now-urgent.json',
+      `uid ${ADA} may submit Limited.noop with a priority of at most 5, got 6; who may: uid ${ADA} (priority at most 5)`,
+    ],
+    [
+      'p5-now-open.json',
+      `Limited.noop may be submitted by uid ${ADA} (priority at most 5) only, and others than uid ${ADA} may write its file: let its producer have the umask 027 (chmod go-w)`,
+    ],
     ['p5-now-lines.ndjson', `${[1, 2, 3, 4, 5].map((line) => `line ${line}: ${not}`).join('; ')}; and 7 more bad lines`],
     ['p5-now-claims.ndjson', 'line 1: unknown field "submittedBy": it is written by the service, and has no place in a batch'],
   ] as const)
     assert.equal(reasonOf(name), reason);
   assert.equal(found('calls.13').reason, not);
-  const log = fs.readFileSync(path.join(spool.logs, 'background_jobs.log'), 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));
+  const log = fs
+    .readFileSync(path.join(spool.logs, 'background_jobs.log'), 'utf8')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
   const accepted = new Map(log.filter(({ event }) => event === 'accepted').map(({ id, submittedBy }) => [id, submittedBy]));
   assert.deepEqual([accepted.get('hers'), accepted.get('many'), accepted.get('calls'), accepted.get('free')], [ADA, ADA, BOB, BOB]);
   // A person hands them in again, with and without the program: who submitted them has not changed.
@@ -109,7 +119,7 @@ test('each job says who submitted it, whatever its file says, and what only some
   assert.equal(found('bad.2').attempts.length, 2);
   isOf(['his', 'calls.13', 'calls.14'], 'rejected', BOB);
   isOf(['urgent'], 'rejected', ADA);
-  const listed = await run(SERVICE, ['ls', 'state:completed submittedBy:' + BOB, '--json']);
+  const listed = await run(SERVICE, ['ls', `state:completed submittedBy:${BOB}`, '--json']);
   assert.equal(listed.out.trim().split('\n').length, 13, listed.err);
   const doctor = await run(SERVICE, ['doctor', '--json']);
   assert.match(doctor.out, /"check":"drop-folder","level":"ok"/);
@@ -124,7 +134,10 @@ test('what an open drop folder lets producers do to each other, doctor says', as
   fs.chmodSync(spool.incoming, 0o2770);
   fs.chmodSync(spool.failed, 0o2770);
   const { out } = await run(SERVICE, ['doctor']);
-  assert.match(out, /^warn {2}incoming\/ has the permissions 2770: who may drop a file there may take away, change or replace those of others, .* chmod 3770 /m);
+  assert.match(
+    out,
+    /^warn {2}incoming\/ has the permissions 2770: who may drop a file there may take away, change or replace those of others, .* chmod 3770 /m,
+  );
   assert.match(out, /^warn {2}failed\/ has the permissions 2770: others than the service may change what is in it, .* chmod 0700 /m);
 });
 
@@ -139,7 +152,8 @@ function dropFolder(t: TestContext) {
   const folder = tempFolder(t);
   fs.chmodSync(folder, 0o755);
   const root = path.join(folder, 'spool');
-  const layOut = codeBlocks('spool/README.md').find((block) => block.includes('install -d -m 3770')) ?? assert.fail('the page has the commands');
+  const layOut =
+    codeBlocks('spool/README.md').find((block) => block.includes('install -d -m 3770')) ?? assert.fail('the page has the commands');
   const commands = layOut
     .split('\n')
     .filter((line) => !/^(groupadd|usermod)/.test(line))
@@ -152,7 +166,10 @@ function dropFolder(t: TestContext) {
   const module = path.join(ROOT, 'test', 'fixtures', 'trouble.ts');
   const methods = { noop: {}, fail: {} };
   const submitters = [{ uid: ADA, maxPriority: 5 }];
-  fs.writeFileSync(jobs, JSON.stringify({ Limited: { module, export: 'Trouble', submitters, methods }, Free: { module, export: 'Trouble', methods } }));
+  fs.writeFileSync(
+    jobs,
+    JSON.stringify({ Limited: { module, export: 'Trouble', submitters, methods }, Free: { module, export: 'Trouble', methods } }),
+  );
   const run = (uid: number, args: string[]) =>
     as({ root }, uid, 'exec "$0" "$@"', [process.execPath, MAIN, ...args], { JOBSPOOL_JOBS: jobs, JOBSPOOL_RUNNERS: '1' });
   const drain = async () => {
@@ -163,9 +180,19 @@ function dropFolder(t: TestContext) {
 }
 
 const drop = (spool: Spool, uid: number, name: string, body: string, umask = '027'): Promise<Ran> =>
-  as(spool, uid, `umask ${umask}; printf %s "$2" > "$0" && mv "$0" "$1"`, [path.join(spool.tmp, name), path.join(spool.incoming, name), body]);
+  as(spool, uid, `umask ${umask}; printf %s "$2" > "$0" && mv "$0" "$1"`, [
+    path.join(spool.tmp, name),
+    path.join(spool.incoming, name),
+    body,
+  ]);
 
-function as({ root }: Pick<Spool, 'root'>, uid: number, script: string, args: string[] = [], env: Record<string, string> = {}): Promise<Ran> {
+function as(
+  { root }: Pick<Spool, 'root'>,
+  uid: number,
+  script: string,
+  args: string[] = [],
+  env: Record<string, string> = {},
+): Promise<Ran> {
   return runShell(['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--groups', String(GROUP), 'sh', '-c', script, ...args], {
     JOBSPOOL_DIR: root,
     NODE_COMPILE_CACHE: '',

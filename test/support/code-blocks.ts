@@ -3,18 +3,18 @@ import path from 'node:path';
 
 const ROOT = path.resolve(import.meta.dirname, '..', '..');
 
-/** The code blocks of a page of the documentation, those that are indented by four spaces, so that what a test runs is what a reader copies. */
-export function codeBlocks(page: string): string[] {
-  const blocks: string[] = [];
-  let lines: string[] | undefined;
-  for (const line of fs.readFileSync(path.join(ROOT, page), 'utf8').split('\n')) {
-    if (line.startsWith('    ')) {
-      lines ??= [];
-      lines.push(line.slice(4));
-    } else if (lines) {
-      blocks.push(lines.join('\n'));
-      lines = undefined;
-    }
-  }
-  return lines ? [...blocks, lines.join('\n')] : blocks;
+/** The code blocks of a page of the documentation, or of one of its sections, in order: what a test runs is what a reader copies. */
+export function codeBlocks(page: string, section?: string): string[] {
+  return [...textOf(page, section).matchAll(BLOCK)].map(([, fenced, indented = '']) => fenced ?? indented.replace(/^ {4}/gm, '').trimEnd());
+}
+
+/** A block is fenced, or indented by four spaces. */
+const BLOCK = /^```.*\n([\s\S]*?)\n```$|((?:^ {4}.*\n?)+)/gm;
+
+function textOf(page: string, section: string | undefined): string {
+  const text = fs.readFileSync(path.join(ROOT, page), 'utf8');
+  if (section === undefined) return text;
+  const found = text.split(/^(?=## )/m).find((one) => one.startsWith(`## ${section}\n`));
+  if (found === undefined) throw new Error(`read ${page}: expected a section "${section}", found none`);
+  return found;
 }
