@@ -101,7 +101,7 @@ const isPattern = (id: string): boolean => id.includes('*');
 export function likelyLine(filter: Filter): (line: string, handler: string) => boolean {
   const needles = [...filter.texts, ...filter.params].filter((text) => !UNSURE.test(text)).map((text) => text.toLowerCase());
   const ids = filter.ids.map(longestPart);
-  const submitters = filter.submitters.map((uid) => `"submittedBy":${uid},`);
+  const submitters = filter.submitters.flatMap((uid) => [`"submittedBy":${uid},`, `"submittedBy":${uid}}`]);
   return (line, handler) => {
     if (submitters.length > 0 && !submitters.some((part) => line.includes(part))) return false;
     if (ids.length > 0 && !ids.some((part) => line.includes(part))) return false;
