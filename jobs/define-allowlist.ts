@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { RequestPolicy } from '../spool/request.ts';
+import { Submitters } from './submitters.ts';
 
 /**
  * `warm`: the runner serves job after job. `fresh`: each attempt has a process of its own. `shared`: the runner runs up to `concurrency` of
@@ -23,6 +24,7 @@ const Fields = z.strictObject({
   noRetryOn: z.array(z.string()).optional(),
   isolation: Isolation.optional(),
   concurrency: Concurrency.min(1).max(MAX_CONCURRENCY).optional(),
+  submitters: Submitters.optional(),
 });
 
 export const MethodPolicy = Fields.refine(({ isolation, concurrency }) => concurrency === undefined || isolation === 'shared', {
@@ -41,6 +43,8 @@ export const ModuleEntry = z.strictObject({
   module: z.string().min(1),
   /** The name the class is exported by; default: the class name. */
   export: z.string().min(1).optional(),
+  /** Who may submit it, where its method does not say. */
+  submitters: Submitters.optional(),
   methods: Methods,
   protocol: z.custom<undefined>(() => false, 'belongs to a class with a "command"').optional(),
 });
@@ -54,6 +58,7 @@ const Protocol = z.enum(['once', 'lines']);
 const CommandFields = z.strictObject({
   /** The program and its arguments; no shell sees them. It runs in the folder of the allow-list's file. */
   command: z.array(z.string().min(1)).min(1),
+  submitters: Submitters.optional(),
   methods: z.record(
     z.string(),
     MethodPolicy.refine(({ isolation }) => isolation !== 'shared', {

@@ -35,6 +35,8 @@ export type EventFields = {
   trace_id?: string;
   span_id?: string;
   trace_flags?: string;
+  /** The uid of who submitted it. */
+  submittedBy?: number | undefined;
   priority?: number;
   /** How many jobs of a batch. */
   jobs?: number;

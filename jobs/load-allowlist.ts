@@ -5,6 +5,7 @@ import { disk } from '../spool/disk.ts';
 import { messageOf } from '../spool/errors.ts';
 import { type Policy, resolvePolicy } from '../spool/policy.ts';
 import { type Request, type RequestPolicy, sentence, sentences } from '../spool/request.ts';
+import type { Submission } from '../spool/submitter.ts';
 import { visible } from '../spool/visible.ts';
 import {
   type AllowlistEntry,
@@ -14,6 +15,8 @@ import {
   type MethodPolicy,
   ModuleEntry,
 } from './define-allowlist.ts';
+import { rememberedGroups } from './groups.ts';
+import { type GroupsOf, type Submitter, submitterRefusal } from './submitters.ts';
 
 /** The allow-list could not be read; the message says where and why. */
 export class AllowlistError extends Error {
@@ -54,11 +57,13 @@ export class Allowlist {
   readonly file: string;
   readonly classes: AllowlistShape;
   readonly #schemas: Map<string, z.ZodType>;
+  readonly #groupsOf: GroupsOf;
 
-  constructor(file: string, classes: AllowlistShape, schemas: Map<string, z.ZodType>) {
+  constructor(file: string, classes: AllowlistShape, schemas: Map<string, z.ZodType>, groupsOf = rememberedGroups()) {
     this.file = file;
     this.classes = classes;
     this.#schemas = schemas;
+    this.#groupsOf = groupsOf;
   }
 
   /** The folder that the list's paths are relative to. */
@@ -66,12 +71,17 @@ export class Allowlist {
     return path.dirname(this.file);
   }
 
-  /** Whether a request may run; if not, the sentence that refuses it. */
-  check(request: Pick<Request, 'class' | 'method' | 'params'>): Checked {
+  /**
+   * Whether a request may run; if not, the sentence that refuses it. `submission`: how it came to the spool; what did not come by it (`jobspool exec`) was submitted by nobody, and
+   * is not asked who did.
+   */
+  check(request: Pick<Request, 'class' | 'method' | 'params' | 'submittedBy'>, submission?: Submission): Checked {
     const entry = own(this.classes, request.class);
     if (!entry) return refuse(`class "${request.class}" is not on the allow-list; on it: ${names(this.classes)}`);
     const policy = own(entry.methods, request.method);
     if (!policy) return refuse(`method "${request.method}" of class "${request.class}" is not allowed; allowed: ${names(entry.methods)}`);
+    const limited = submission && this.#limits(request, policy.submitters ?? entry.submitters, submission);
+    if (limited !== undefined) return refuse(limited);
     const schema = this.#schemas.get(key(request.class, request.method));
     if (!schema) return { ok: true, entry, policy, params: request.params };
     const result = parseSafely(schema, request.params);
@@ -79,6 +89,27 @@ export class Allowlist {
     if (result.success) return { ok: true, entry, policy, params: result.data as Request['params'] };
     const mistakes = sentences(result.error.issues, request.params, 'params');
     return refuse(`${request.class}.${request.method} does not take these parameters: ${mistakes}`);
+  }
+
+  #limits(
+    { class: className, method, submittedBy }: Pick<Request, 'class' | 'method' | 'submittedBy'>,
+    submitters: readonly Submitter[] | undefined,
+    submission: Submission,
+  ): string | undefined {
+    if (!submitters) return undefined;
+    const what = `${className}.${method}`;
+    try {
+      return submitterRefusal(what, submitters, submittedBy, submission, this.#groupsOf);
+    } catch (error) {
+      return `who may submit ${what} cannot be found out, as the groups of uid ${submittedBy} are not known: ${messageOf(error)}`;
+    }
+  }
+
+  /** Whether anything may be submitted by some users only, or up to some priority. */
+  get hasLimits(): boolean {
+    return Object.values(this.classes).some(
+      ({ submitters, methods }) => submitters !== undefined || Object.values(methods).some((method) => method.submitters !== undefined),
+    );
   }
 
   /** How the jobs of a method share a runner; undefined where each has one to itself. */

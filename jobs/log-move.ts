@@ -27,7 +27,7 @@ export function logMove(log: EventLog, job: Job, end: End, move: Move, span: Att
     case 'cancelled':
       return log.event('cancelled', fields, `cancelled ${took}`);
     case 'rejected':
-      return log.event('rejected', { ...fields, reason: move.reason }, `rejected: ${move.reason}`);
+      return log.event('rejected', { ...fields, submittedBy: job.request.submittedBy, reason: move.reason }, `rejected: ${move.reason}`);
     case 'pending':
       return move.runAt === undefined
         ? log.event('released', fields, `released ${took}, it will run again`)

@@ -104,7 +104,7 @@ export async function runHeld(
 ): Promise<RanAttempt | BegunAttempt> {
   const { slot, log } = bench;
   if (isCancelled) return cancelUnrun(bench, job);
-  const checked = bench.allowlist.check(job.request);
+  const checked = bench.allowlist.check(job.request, job);
   const now = Date.now();
   const span = { startedAt: now, finishedAt: now, runner: slot };
   const put = (end: End) => settleAndLog(bench, job, end, span, writtenAt);

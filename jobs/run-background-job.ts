@@ -139,7 +139,7 @@ function spoolAt({ dir, durability }: { dir?: string | undefined; durability?: D
     if (now - known.seenAt >= SEEN_MS) known.seenAt = now;
     return known.spool;
   }
-  const spool = openSpool(folder, { durability: chosen });
+  const spool = openSpool(folder, { durability: chosen, reach: 'submit' });
   opened.set(key, { spool, seenAt: now });
   return spool;
 }

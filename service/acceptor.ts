@@ -36,8 +36,8 @@ export class Acceptor {
     this.#backlog = backlog;
     this.#log = log;
     this.#intake = new Intake(spool, {
-      refusal: (request) => {
-        const checked = allowlist.check(request);
+      refusal: (request, submission) => {
+        const checked = allowlist.check(request, submission);
         return checked.ok ? undefined : checked.reason;
       },
       isLive: (id) => this.#isLive(id),
@@ -125,20 +125,21 @@ export class Acceptor {
       const { job, from } = accepted;
       this.#backlog.add(job.name, now);
       const { due, words } = dueAt(job.runAt, now);
-      const fields = { ...jobFields(job), priority: job.priority, ...due, file: from };
+      const fields = { ...jobFields(job), submittedBy: job.request.submittedBy, priority: job.priority, ...due, file: from };
       this.#log.holding(() => this.#log.event('accepted', fields, `accepted${words}`));
     } else if (accepted.kind === 'rejected') {
-      const { name, id, reason, request } = accepted;
-      this.#log.event('rejected', { id, class: request?.class, method: request?.method, file: name, reason }, `rejected: ${reason}`);
+      const { name, id, reason, request, submittedBy } = accepted;
+      const fields = { id, class: request?.class, method: request?.method, submittedBy, file: name, reason };
+      this.#log.event('rejected', fields, `rejected: ${reason}`);
     }
   }
 
-  #noteBatch({ name, batch, first, from }: Accepted & { kind: 'accepted-batch' }, now: number): void {
+  #noteBatch({ name, batch, first, from, submittedBy }: Accepted & { kind: 'accepted-batch' }, now: number): void {
     this.#backlog.add(name, now);
     const { id, priority } = batch;
     const jobs = batch.to - batch.from + 1;
     const { due, words } = dueAt(batch.runAt, now);
-    const fields = { id, class: first?.class, method: first?.method, priority, ...due, jobs, file: from };
+    const fields = { id, class: first?.class, method: first?.method, submittedBy, priority, ...due, jobs, file: from };
     this.#log.event('accepted', fields, `accepted, a batch of ${jobs} ${jobs === 1 ? 'job' : 'jobs'}${words}`);
   }
 

@@ -7,7 +7,12 @@ export function allowedClasses(classes: AllowlistShape): AllowedClass[] {
   return Object.entries(classes).map(([name, entry]) => ({
     class: name,
     runs: runsWhat(entry),
-    methods: Object.entries(entry.methods).map(([method, { params, ...policy }]) => ({ method, policy, params: schemaOf(params) })),
+    methods: Object.entries(entry.methods).map(([method, { params, ...policy }]) => ({
+      method,
+      // The class says who may submit its methods, where they do not.
+      policy: entry.submitters === undefined ? policy : { submitters: entry.submitters, ...policy },
+      params: schemaOf(params),
+    })),
   }));
 }
 

@@ -43,8 +43,8 @@ export async function loadDashboard(plan: DashboardPlan, { onLines, readiness }:
     basePath: config.basePath,
     readOnly: config.readOnly,
     version: packageVersion(),
-    refusal: (request) => {
-      const checked = allowlist.check(request);
+    refusal: (request, priority) => {
+      const checked = allowlist.check({ ...request, submittedBy: process.geteuid?.() }, { priority });
       return checked.ok ? undefined : checked.reason;
     },
     policyOf: (request) => allowlist.policyOf(request, config.policy),

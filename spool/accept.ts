@@ -11,6 +11,7 @@ import { type Job, jobOf } from './job.ts';
 import { dropBudget, moveTo, reject } from './reject.ts';
 import { MAX_BODY_BYTES, MAX_FILE_BYTES, parseRequest, type Request, tooLarge } from './request.ts';
 import type { Spool } from './spool.ts';
+import { mayTell, type Owner, type Submission, type Submitted, submittedIn, submitterOf } from './submitter.ts';
 import { visible } from './visible.ts';
 
 /** A file that cannot be read as a request yet may be half written: it is left alone until it has not changed for so long. */
@@ -19,7 +20,7 @@ export const SETTLE_MS = 2_000;
 /** What the service knows that decides about a request. */
 export type AcceptRules = {
   /** The sentence that refuses a request, or undefined when the allow-list lets it run. */
-  refusal(request: Request): string | undefined;
+  refusal(request: Request, submission: Submission): string | undefined;
   /** Whether a job, or any job of a batch, of this id is waiting or running. */
   isLive(id: string): boolean;
 };
@@ -28,8 +29,15 @@ export type AcceptRules = {
 export type Accepted =
   | { kind: 'accepted'; job: Job; from: string }
   /** A batch, or a part of one that was held back: `name` is what it has in `pending/`. */
-  | { kind: 'accepted-batch'; name: string; batch: BatchName; first?: Request | undefined; from: string }
-  | { kind: 'rejected'; name: string; id: string | undefined; reason: string; request: Request | undefined }
+  | { kind: 'accepted-batch'; name: string; batch: BatchName; first?: Request | undefined; from: string; submittedBy: number | undefined }
+  | {
+      kind: 'rejected';
+      name: string;
+      id: string | undefined;
+      reason: string;
+      request: Request | undefined;
+      submittedBy: number | undefined;
+    }
   /** Perhaps half written: look again. */
   | { kind: 'unfinished' }
   /** Larger than a body may be: its turn is when the others have had theirs. */
@@ -111,24 +119,24 @@ export class Intake {
       case 'not-utf8':
         return this.#later(look, 'the body is not UTF-8');
       case 'text':
-        return isBatch ? this.#acceptBatch(look, file.text) : this.#acceptText(look, file.text);
+        return isBatch ? this.#acceptBatch(look, file.text, file.owner) : this.#acceptText(look, file.text, file.owner);
     }
   }
 
-  #acceptText(look: Look, text: string): Accepted {
+  #acceptText(look: Look, text: string, owner: Owner): Accepted {
     const { name, parsed, now } = look;
     if (parsed.kind !== 'request') return this.#reject(name, parsed, parsed.reason);
     const body = parseRequest(text);
     if (!body.ok) return body.unfinished ? this.#later(look, body.reason) : this.#reject(name, parsed, body.reason);
     this.#unfinished.delete(name);
-    return this.#admit(name, parsed, body.request, now);
+    return this.#admit(name, parsed, submittedIn(this.#spool, body.request, owner), now);
   }
 
   // All of its lines or none: whoever mends one line drops the whole file again.
-  #acceptBatch(look: Look, text: string): Accepted {
+  #acceptBatch(look: Look, text: string, owner: Owner): Accepted {
     const { name, parsed, now } = look;
     if (parsed.kind !== 'request') return this.#reject(name, parsed, parsed.reason);
-    const checked = parsed.isEach ? checkEach(text) : checkBatch(text, parsed.lines, (request) => this.#rules.refusal(request));
+    const checked = parsed.isEach ? checkEach(text) : checkBatch(text, parsed.lines, ...this.#lineRules(parsed.priority, owner));
     if (!checked.ok) return checked.unfinished ? this.#later(look, checked.reason) : this.#reject(name, parsed, visible(checked.reason));
     this.#unfinished.delete(name);
     const id = parsed.id ?? makeId(now);
@@ -137,9 +145,15 @@ export class Intake {
     if (twin !== undefined)
       return this.#reject(name, parsed, `duplicate: a job with the id "${twin}" is already waiting or running`, checked.first);
     const batch = { priority: parsed.priority, runAt: parsed.runAt === 'now' ? now : parsed.runAt, id, ...checked.lines };
+    const submittedBy = submitterOf(this.#spool, checked.first?.submittedBy, owner?.uid);
     const free = freeName(this.#spool, this.#spool.pending, batchFileName(batch));
     const moved = moveTo(this.#spool, `${this.#spool.incoming}/${name}`, `${this.#spool.pending}/${free}`);
-    return moved ? { kind: 'accepted-batch', name: free, batch, first: checked.first, from: name } : { kind: 'none' };
+    return moved ? { kind: 'accepted-batch', name: free, batch, first: checked.first, from: name, submittedBy } : { kind: 'none' };
+  }
+
+  #lineRules(priority: number, owner: Owner): [refusal: (request: Request) => string | undefined, maySayWho: boolean] {
+    const refusal = (request: Request) => this.#rules.refusal(request, { ...submittedIn(this.#spool, request, owner), priority });
+    return [refusal, owner !== undefined && mayTell(this.#spool, owner.uid)];
   }
 
   #liveIn(id: string, { from, to }: Lines): string | undefined {
@@ -147,11 +161,12 @@ export class Intake {
     return undefined;
   }
 
-  #admit(name: string, parsed: RequestName & { kind: 'request' }, request: Request, now: number): Accepted {
+  #admit(name: string, parsed: RequestName & { kind: 'request' }, submitted: Submitted, now: number): Accepted {
+    const { request } = submitted;
     const id = parsed.id ?? makeId(now);
     if (this.#rules.isLive(id))
       return this.#reject(name, parsed, `duplicate: a job with the id "${id}" is already waiting or running`, request);
-    const refusal = this.#rules.refusal(request);
+    const refusal = this.#rules.refusal(request, { ...submitted, priority: parsed.priority });
     if (refusal) return this.#reject(name, parsed, visible(refusal), request);
     const job = jobOf(this.#freeName(id, parsed, now), request);
     const moved = moveTo(this.#spool, `${this.#spool.incoming}/${name}`, `${this.#spool.pending}/${job.name}`);
@@ -214,14 +229,16 @@ export class Intake {
   #reject(name: string, parsed: RequestName, reason: string, request?: Request): Accepted {
     this.#unfinished.delete(name);
     const id = parsed.kind === 'request' ? parsed.id : undefined;
+    const submittedBy = request?.submittedBy ?? this.#spool.disk.facts(`${this.#spool.incoming}/${name}`)?.uid;
     if (request) dropBudget(this.#spool, `${this.#spool.incoming}/${name}`, request);
     const moved = reject(this.#spool, `${this.#spool.incoming}/${name}`, name, {
       reason,
       id,
       class: request?.class,
       method: request?.method,
+      submittedBy,
     });
-    return moved ? { kind: 'rejected', name: moved, id, reason, request } : { kind: 'none' };
+    return moved ? { kind: 'rejected', name: moved, id, reason, request, submittedBy } : { kind: 'none' };
   }
 }
 

@@ -14,16 +14,21 @@ export function splitBatch(text: string): string[] {
 }
 
 /**
- * Checks a batch whole: every line (of a part, its own alone) must be a request that `refusal` has nothing against. Nothing in it is trusted: any text gives a
+ * Checks a batch whole: every line (of a part, its own alone) must be a request that `refusal` has nothing against; `maySayWho` as for `lineRequest`. Nothing in it is trusted: any text gives a
  * result, and never an exception.
  */
-export function checkBatch(text: string, part: Lines | undefined, refusal: (request: Request) => string | undefined): ParsedBatch {
+export function checkBatch(
+  text: string,
+  part: Lines | undefined,
+  refusal: (request: Request) => string | undefined,
+  maySayWho = false,
+): ParsedBatch {
   const all = splitBatch(text);
   if (all.length > MAX_BATCH_LINES) return refused(`expected at most ${MAX_BATCH_LINES} lines, got ${all.length}`);
   if (all.length === 0) return { ok: false, unfinished: true, reason: 'the file is empty' };
   const lines = part ?? { from: 1, to: all.length };
   if (lines.to > all.length) return { ok: false, unfinished: true, reason: `expected ${lines.to} lines, got ${all.length}` };
-  return checkLines(all, lines, refusal);
+  return checkLines(all, lines, refusal, maySayWho);
 }
 
 /** Checks no more of a batch whose lines stand for themselves than that it is whole: whoever claims a line checks it. */
@@ -34,11 +39,14 @@ export function checkEach(text: string): ParsedBatch {
   return { ok: false, unfinished: true, reason: 'its last line has no end: expected each line to end with a newline' };
 }
 
-/** The request in a line, or why there is none. */
-export function lineRequest(line: string): { ok: true; request: Request } | { ok: false; unfinished: boolean; reason: string } {
+/** The request in a line, or why there is none. `maySayWho`: the file is of those that may say who submitted it. */
+export function lineRequest(
+  line: string,
+  maySayWho = false,
+): { ok: true; request: Request } | { ok: false; unfinished: boolean; reason: string } {
   const parsed = parseRequest(line);
   if (!parsed.ok) return parsed;
-  const written = WRITTEN.find((field) => parsed.request[field] !== undefined);
+  const written = WRITTEN.find((field) => parsed.request[field] !== undefined && (field !== 'submittedBy' || !maySayWho));
   return written ? refused(`unknown field "${written}": it is written by the service, and has no place in a batch`) : parsed;
 }
 
@@ -46,15 +54,20 @@ export function lineRequest(line: string): { ok: true; request: Request } | { ok
 export const batchTooLarge = (bytes: number): string => `expected a batch of at most ${MAX_BATCH_BYTES} bytes, got ${bytes}`;
 
 /** What the service writes into a job's own file: the jobs of a batch have none yet. */
-const WRITTEN = ['attempts', 'acceptedAt', 'runAt', 'spent', 'crashes', 'snoozes'] as const;
+const WRITTEN = ['attempts', 'acceptedAt', 'runAt', 'spent', 'crashes', 'snoozes', 'submittedBy'] as const;
 
 type Bad = { line: number; reason: string; unfinished: boolean };
 
-function checkLines(all: readonly string[], lines: Lines, refusal: (request: Request) => string | undefined): ParsedBatch {
+function checkLines(
+  all: readonly string[],
+  lines: Lines,
+  refusal: (request: Request) => string | undefined,
+  maySayWho: boolean,
+): ParsedBatch {
   const bad: Bad[] = [];
   let first: Request | undefined;
   for (let line = lines.from; line <= lines.to; line++) {
-    const parsed = lineRequest(all[line - 1] as string);
+    const parsed = lineRequest(all[line - 1] as string, maySayWho);
     const reason = parsed.ok ? refusal(parsed.request) : parsed.reason;
     if (reason !== undefined) bad.push({ line, reason, unfinished: !parsed.ok && parsed.unfinished });
     else if (parsed.ok) first ??= parsed.request;

@@ -10,10 +10,11 @@ import { atBest, errnoOf, messageOf, naming } from './errors.ts';
 import { MAX_RUN_AT, MIN_RUN_AT } from './filename.ts';
 import { platform } from './platform.ts';
 import type { Room } from './room.ts';
+import type { Owner } from './submitter.ts';
 
 /** What stands at a path that a stranger may have put there; nothing but a regular file is ever read. */
 export type Inspected =
-  | { kind: 'text'; text: string; size: number; mtimeMs: number }
+  | { kind: 'text'; text: string; size: number; mtimeMs: number; owner: Owner }
   | { kind: 'too-large'; size: number; mtimeMs: number }
   | { kind: 'not-utf8'; size: number; mtimeMs: number }
   | { kind: 'not-a-file'; what: string }
@@ -21,7 +22,16 @@ export type Inspected =
   | { kind: 'unreadable'; reason: string; isDenied: boolean }
   | { kind: 'missing' };
 
-export type FileFacts = { size: number; mtimeMs: number; ctimeMs: number; ino: number; isFile: boolean; isFolder: boolean };
+/** `uid`: whose it is; undefined on a platform that has no users. */
+export type FileFacts = {
+  size: number;
+  mtimeMs: number;
+  ctimeMs: number;
+  ino: number;
+  isFile: boolean;
+  isFolder: boolean;
+  uid: number | undefined;
+};
 
 /** `kind` as in `a file`, `a folder`, `a symbolic link`; `mode` are the permission bits; `device` is the file system. */
 export type FileDetails = { kind: string; mode: number; uid: number; gid: number; device: number; size: number; mtimeMs: number };
@@ -95,6 +105,7 @@ export const disk = {
         ino: stat.ino,
         isFile: stat.isFile(),
         isFolder: stat.isDirectory(),
+        uid: process.geteuid ? stat.uid : undefined,
       }
     );
   },
@@ -162,11 +173,11 @@ export const disk = {
   },
 
   /**
-   * As `link`, for a file that must keep its first name: where the file system has no such links, the second is a copy that has the time of the first. `draft`
-   * is where the copy is written.
+   * As `link`, for a file that must keep its first name: where there are no such links, or none to a file of another user, the second is a copy that has the time of
+   * the first. `draft` is where the copy is written, and `rewrite` its text: the copy has another owner.
    */
-  twin(from: string, to: string, draft: string): boolean {
-    return linkOr(from, to, () => copyAs(from, to, draft));
+  twin(from: string, to: string, draft: string, rewrite: (text: string, uid: number) => string): boolean {
+    return linkOr(from, to, () => copyAs(from, to, draft, rewrite));
   },
 
   remove(file: string): boolean {
@@ -213,9 +224,10 @@ export const disk = {
 
   /** Writes a new file; throws EEXIST rather than replace one. With `sync` its bytes are on the disk on return. */
   create(file: string, text: string | Uint8Array, sync: boolean): void {
-    const fd = fs.openSync(file, 'wx', SHARED);
+    const mode = modeIn(path.dirname(file));
+    const fd = fs.openSync(file, 'wx', mode);
     closing(file, fd, () => {
-      share(fd);
+      share(fd, mode);
       writeAll(fd, text);
       if (sync) fs.fsyncSync(fd);
     });
@@ -370,11 +382,12 @@ function linkOr(from: string, to: string, instead: () => boolean): boolean {
   }
 }
 
-function copyAs(from: string, to: string, draft: string): boolean {
+function copyAs(from: string, to: string, draft: string, rewrite: (text: string, uid: number) => string): boolean {
   return missingAs(false, () => {
-    const { mtimeMs } = fs.statSync(from);
-    fs.copyFileSync(from, draft);
-    fs.chmodSync(draft, SHARED);
+    const { mtimeMs, uid } = fs.statSync(from);
+    const text = disk.read(from);
+    if (text === undefined) return false;
+    disk.create(draft, rewrite(text, uid), false);
     // In the middle of its millisecond: a rounded time must not fall into the one before.
     disk.setTimes(draft, Math.floor(mtimeMs) + 0.5);
     disk.syncFileNow(draft);
@@ -387,7 +400,11 @@ const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CREAT, O_TRUNC, O_NOFOLLOW = 0, 
 const INSPECT_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 /** Files are for the owner and the group, whatever the umask: the folders of the spool decide who comes near. */
 const SHARED = 0o660;
+/** What the group may read alone. */
+const READABLE = 0o640;
+const STICKY = 0o1000;
 const SETGID = 0o2000;
+const WRITABLE_BY_OTHERS = 0o022;
 /** What says for certain that nothing of use stands at a path. */
 const NOTHING_THERE = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'];
 const BLOCK_BYTES = 1_048_576;
@@ -438,13 +455,27 @@ function openRegular(file: string, flags: number): number {
 }
 
 // The umask cut the mode that the file was made with. The file of another owner has its mode already.
-function share(fd: number): void {
+function share(fd: number, mode = SHARED): void {
   try {
-    fs.fchmodSync(fd, SHARED);
+    fs.fchmodSync(fd, mode);
   } catch (error) {
     if (errnoOf(error) !== 'EPERM') throw error;
   }
 }
+
+// In a folder where nobody may move what is another's (its sticky bit says so), nobody but its owner writes it either: it may be of a job that only some may submit.
+function modeIn(folder: string): number {
+  const now = performance.now();
+  if (lastFolder?.folder !== folder || now >= lastFolder.until) {
+    const isSticky = ((fs.statSync(folder, { throwIfNoEntry: false })?.mode ?? 0) & STICKY) !== 0;
+    lastFolder = { folder, mode: isSticky ? READABLE : SHARED, until: now + MODE_KNOWN_MS };
+  }
+  return lastFolder.mode;
+}
+
+let lastFolder: { folder: string; mode: number; until: number } | undefined;
+/** Looked at for each file, it would be a call more for each job. */
+const MODE_KNOWN_MS = 1_000;
 
 // A folder that we may make others in, but not read, cannot be synced.
 function syncAbove(folder: string): void {
@@ -514,11 +545,14 @@ function readInspected(fd: number, maxBytes: number): Inspected {
   const bytes = readFrom(fd, 0, Math.min(size + 1, maxBytes + 1), size);
   if (bytes.length > maxBytes) return { kind: 'too-large', size: bytes.length, mtimeMs };
   try {
-    return { kind: 'text', text: utf8.decode(bytes), size: bytes.length, mtimeMs };
+    return { kind: 'text', text: utf8.decode(bytes), size: bytes.length, mtimeMs, owner: ownerIn(stat) };
   } catch {
     return { kind: 'not-utf8', size, mtimeMs };
   }
 }
+
+// Windows has no such numbers: there all of them are 0.
+const ownerIn = ({ uid, mode }: fs.Stats): Owner => (process.geteuid ? { uid, isShared: (mode & WRITABLE_BY_OTHERS) !== 0 } : undefined);
 
 function kindOf(stat: fs.Stats): string {
   if (stat.isDirectory()) return 'a folder';

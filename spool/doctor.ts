@@ -1,5 +1,6 @@
 /** Tries out a spool and the machine it is on: whether jobs can be taken in and run here, and what would surprise. */
 import { availableBytes, limitsOfProcess, pidsMax } from './doctor/cgroup.ts';
+import { dropFolder } from './doctor/drop-folder.ts';
 import { events, inotifyLimits } from './doctor/events.ts';
 import { clock, fileSystem, freeFiles, freeSpace, otherHosts } from './doctor/file-system.ts';
 import { type Check, type Finding, fail } from './doctor/finding.ts';
@@ -11,7 +12,8 @@ import { messageOf } from './errors.ts';
 import { Liveness } from './liveness.ts';
 import type { Spool } from './spool.ts';
 
-export type Expectations = { minFreeBytes: number; staleMs: number; watch: 'events' | 'poll'; runners: number };
+/** `hasLimits`: the allow-list says of something who may submit it. */
+export type Expectations = { minFreeBytes: number; staleMs: number; watch: 'events' | 'poll'; runners: number; hasLimits?: boolean };
 
 /** Everything about the spool, which need not have been opened, and the machine. Leaves nothing behind. Takes five seconds at most. */
 export async function* examine(spool: Spool, expectations: Expectations): AsyncGenerator<Finding> {
@@ -51,12 +53,13 @@ function ofMachine(spool: Spool, { minFreeBytes, runners }: Expectations): Check
   ];
 }
 
-function ofSpool(spool: Spool, { staleMs, watch }: Expectations): Check[] {
+function ofSpool(spool: Spool, { staleMs, watch, hasLimits = false }: Expectations): Check[] {
   const alive = () => livingDispatchers(spool, new Liveness(spool, staleMs));
   const now = Date.now();
   return [
     ['user', () => user(spool)],
     ['folders', () => folders(spool)],
+    ['drop-folder', () => dropFolder(spool, hasLimits)],
     ['clock', () => clock(spool)],
     ['other-hosts', () => otherHosts(spool, now)],
     ['events', () => events(spool, watch)],

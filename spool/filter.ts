@@ -1,4 +1,4 @@
-/** The filter of job lists: `state:failed,retrying class:X method:y id:prefix* error:text params:text retried:yes since:24h until:1h "free text"`. */
+/** The filter of job lists: `state:failed,retrying class:X method:y id:prefix* error:text params:text retried:yes submittedBy:33 since:24h until:1h "free text"`. */
 import { durationMs } from './duration.ts';
 import type { JobStatus } from './query.ts';
 import { isFinal, STATES, type State } from './state.ts';
@@ -16,6 +16,8 @@ export type Filter = {
   params: string[];
   /** Each of them must be somewhere in the job. */
   texts: string[];
+  /** Uids; one of them must have submitted it. */
+  submitters: number[];
   /** Whether it ran more than once, or waits to. */
   retried?: boolean;
   /** What happened last to the job happened then or later. */
@@ -27,10 +29,19 @@ export type Filter = {
 export type ParsedFilter = { ok: true; filter: Filter } | { ok: false; reason: string };
 
 /** The qualifiers and what stands behind each, for help texts. */
-export const QUALIFIERS = 'state: class: method: id: error: params: retried: since: until:';
+export const QUALIFIERS = 'state: class: method: id: error: params: retried: submittedBy: since: until:';
 
 /** The filter that lets everything pass. */
-export const everything = (): Filter => ({ states: [], ids: [], classes: [], methods: [], errors: [], params: [], texts: [] });
+export const everything = (): Filter => ({
+  states: [],
+  ids: [],
+  classes: [],
+  methods: [],
+  errors: [],
+  params: [],
+  texts: [],
+  submitters: [],
+});
 
 /**
  * Reads a filter. Terms are separated by spaces and all must hold; the values of a term, by commas, and one must. What has no
@@ -52,8 +63,8 @@ export function parseFilter(text: string, now: number): ParsedFilter {
 }
 
 /** Whether a filter asks for more than a job's state and id, so that its file must be read. */
-export function needsContent({ classes, methods, errors, params, texts, retried, since, until }: Filter): boolean {
-  const lists = [classes, methods, errors, params, texts];
+export function needsContent({ classes, methods, errors, params, texts, submitters, retried, since, until }: Filter): boolean {
+  const lists = [classes, methods, errors, params, texts, submitters];
   return lists.some((list) => list.length > 0) || [retried, since, until].some((value) => value !== undefined);
 }
 
@@ -95,12 +106,16 @@ export function matchesFailure({ errors }: Filter, failure: string): boolean {
 /** Whether a job passes the whole filter. */
 export function matches(filter: Filter, job: JobStatus): boolean {
   if (!matchesId(filter, job.id) || !matchesFacts(filter, factsOf(job))) return false;
+  if (!matchesSubmitter(filter, job)) return false;
   const failure = failureOf(job);
   if (!matchesFailure(filter, failure)) return false;
   if (filter.params.length === 0 && filter.texts.length === 0) return true;
   const params = JSON.stringify(job.params) ?? '';
   return includesAll(params, filter.params) && (filter.texts.length === 0 || includesAll(allOf(job, params, failure), filter.texts));
 }
+
+const matchesSubmitter = ({ submitters }: Filter, { submittedBy }: JobStatus): boolean =>
+  submitters.length === 0 || (submittedBy !== undefined && submitters.includes(submittedBy));
 
 export function factsOf({ state, class: className = '', method = '', attempts, ...times }: JobStatus): JobFacts {
   const { finishedAt, startedAt, acceptedAt, runAt } = times;
@@ -132,8 +147,8 @@ const MAX_LENGTH = 4_000;
 /** Each may be looked for in each of a hundred thousand jobs. */
 const MAX_VALUES = 100;
 
-const valuesIn = ({ states, ids, classes, methods, errors, params, texts }: Filter): number =>
-  [states, ids, classes, methods, errors, params, texts].reduce((sum, { length }) => sum + length, 0);
+const valuesIn = ({ states, ids, classes, methods, errors, params, texts, submitters }: Filter): number =>
+  [states, ids, classes, methods, errors, params, texts, submitters].reduce((sum, { length }) => sum + length, 0);
 
 /** A part of a term; in what was quoted, commas separate nothing. */
 type Piece = { text: string; quoted: boolean };
@@ -230,6 +245,7 @@ const ADD = {
   error: (filter: Filter, pieces: readonly Piece[]) => addTo(filter.errors, [textOf(pieces)], 'error'),
   params: (filter: Filter, pieces: readonly Piece[]) => addTo(filter.params, [textOf(pieces)], 'params'),
   retried: addRetried,
+  submittedby: addSubmitters,
   since: (filter: Filter, pieces: readonly Piece[], now: number) => addTime(filter, 'since', textOf(pieces), now),
   until: (filter: Filter, pieces: readonly Piece[], now: number) => addTime(filter, 'until', textOf(pieces), now),
 } satisfies Record<string, (filter: Filter, pieces: readonly Piece[], now: number) => string | undefined>;
@@ -245,6 +261,14 @@ function addStates(filter: Filter, pieces: readonly Piece[]): string | undefined
     if (!state) return `state: expected ${STATES.join(', ')}, got "${word}"`;
     filter.states.push(state);
   }
+  return undefined;
+}
+
+function addSubmitters(filter: Filter, pieces: readonly Piece[]): string | undefined {
+  const uids = textOf(pieces).split(',');
+  const wrong = uids.find((uid) => !/^\d{1,10}$/.test(uid));
+  if (wrong !== undefined) return `submittedBy: expected uids such as 33 or 33,1000, got "${wrong}"`;
+  filter.submitters.push(...uids.map(Number));
   return undefined;
 }
 

@@ -24,6 +24,8 @@ export type LedgerLine = {
   finishedAt: string;
   durationMs: number;
   attempts: Attempt[];
+  /** The uid of who submitted it. */
+  submittedBy?: number | undefined;
   /** As the request had it. */
   traceparent?: string | undefined;
   tracestate?: string | undefined;
@@ -39,6 +41,7 @@ export function ledgerLine(job: Job, span: AttemptSpan, acceptedAt: string, resu
     method: request.method,
     params: request.params,
     ...traceContextOf(request),
+    ...(request.submittedBy === undefined ? {} : { submittedBy: request.submittedBy }),
     priority: job.priority,
     runAt: request.runAt ?? iso(job.runAt),
     acceptedAt: request.acceptedAt ?? acceptedAt,

@@ -1,4 +1,4 @@
-import { MAX_BATCH_BYTES } from './batch-name.ts';
+import { MAX_BATCH_FILE_BYTES } from './batch-name.ts';
 import type { FileFacts } from './disk.ts';
 import type { Spool } from './spool.ts';
 
@@ -34,9 +34,9 @@ export class LineTexts {
     const looks = `${ino} ${size} ${mtimeMs}`;
     if (this.#last?.looks !== looks) {
       // A larger one was never accepted.
-      const bytes = size > MAX_BATCH_BYTES ? Buffer.alloc(0) : this.#spool.disk.readBytes(file, 0, size);
+      const bytes = size > MAX_BATCH_FILE_BYTES ? Buffer.alloc(0) : this.#spool.disk.readBytes(file, 0, size);
       // It was moved in this moment: under its next name it is asked for anew.
-      if (bytes.length < size && size <= MAX_BATCH_BYTES) return undefined;
+      if (bytes.length < size && size <= MAX_BATCH_FILE_BYTES) return undefined;
       this.#last = { looks, bytes, starts: startsIn(bytes) };
     }
     return this.#last;

@@ -6,9 +6,14 @@ import { freeName } from './free-name.ts';
 import type { Job } from './job.ts';
 import { moveTo } from './reject.ts';
 import { replaceFile, type Spool, syncNames, temporaryFile } from './spool.ts';
+import { markedLines, mayTell } from './submitter.ts';
 
 /** The name of those lines of a part. */
 export const nameOfLines = (part: BatchName, { from, to }: Lines): string => batchFileName({ ...part, from, to });
+
+/** A second file of a part: a link, or a copy that says who submitted it, as its owner does not. */
+export const twinOf = (spool: Spool, from: string, to: string): boolean =>
+  spool.disk.twin(from, to, temporaryFile(spool, 'twin'), (text, uid) => (mayTell(spool, uid) ? text : markedLines(text, uid)));
 
 /** Makes a part in a folder stand for `left` alone, in as many files as that takes; returns their names. */
 export function cut(spool: Spool, folder: string, name: string, part: BatchName, left: readonly Lines[]): string[] {
@@ -16,7 +21,7 @@ export function cut(spool: Spool, folder: string, name: string, part: BatchName,
   const last = names.at(-1);
   if (last === undefined) spool.disk.remove(`${folder}/${name}`);
   if (last === undefined || names.includes(name)) return names;
-  for (const other of names.slice(0, -1)) spool.disk.twin(`${folder}/${name}`, `${folder}/${other}`, temporaryFile(spool, 'twin'));
+  for (const other of names.slice(0, -1)) twinOf(spool, `${folder}/${name}`, `${folder}/${other}`);
   spool.disk.rename(`${folder}/${name}`, `${folder}/${last}`);
   return names;
 }
@@ -44,7 +49,7 @@ export function giveBack(spool: Spool, slot: string, part: BatchName, from: numb
 function divide(spool: Spool, file: string, own: string, bound: string): boolean {
   const { disk } = spool;
   try {
-    return (disk.twin(file, bound, temporaryFile(spool, 'twin')) || disk.exists(bound)) && disk.rename(file, own);
+    return (twinOf(spool, file, bound) || disk.exists(bound)) && disk.rename(file, own);
   } catch (error) {
     // The next try may divide it elsewhere.
     atBest(() => disk.remove(bound));

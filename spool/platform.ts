@@ -54,6 +54,15 @@ export function platformFor(name: NodeJS.Platform, calls: SystemCalls = systemCa
       return isLinux && seesOwnProcesses(calls) ? orElse('', () => calls.readLink('/proc/self/ns/pid')) : '';
     },
 
+    /**
+     * The groups of a user, by number and by name; none of a user that this system does not know (one of the host, in a container). Throws when that cannot be found out. Names
+     * with spaces are not among them.
+     */
+    groupsOf(uid: number): ReadonlySet<number | string> {
+      const numbers = groupsFrom(calls, '-G', uid).map(Number);
+      return new Set([...numbers, ...(numbers.length > 0 ? groupsFrom(calls, '-Gn', uid) : [])]);
+    },
+
     /** The memory that a process has in use (its resident set), in bytes. Linux only, and only in our own pid namespace; undefined elsewhere. */
     residentBytes(pid: number): number | undefined {
       if (!isLinux) return undefined;
@@ -123,6 +132,19 @@ export const platform = platformFor(process.platform);
 function seesOwnProcesses(calls: SystemCalls): boolean {
   return orElse(true, () => calls.readLink('/proc/self') === String(process.pid));
 }
+
+// What ends with an exit code has answered that there is no such user, or that a group of it has no name.
+function groupsFrom(calls: SystemCalls, flag: string, uid: number): string[] {
+  try {
+    return wordsOf(calls.run('id', [flag, String(uid)]));
+  } catch (error) {
+    const { status, stdout } = error as { status?: number | null; stdout?: string };
+    if (typeof status === 'number') return wordsOf(stdout ?? '');
+    throw error;
+  }
+}
+
+const wordsOf = (text: string): string[] => text.split(/\s+/).filter((word) => word !== '');
 
 const startFromProc = (calls: SystemCalls, pid: number): string | undefined =>
   parseStat(

@@ -18,6 +18,7 @@ import { MAX_BODY_BYTES, parseRequest, type Request } from './request.ts';
 import { linesInSlot, type SlotLines } from './slot-lines.ts';
 import type { Spool } from './spool.ts';
 import type { State } from './state.ts';
+import { submittedIn, submitterOf } from './submitter.ts';
 import { traceContextOf } from './trace-context.ts';
 
 /**
@@ -47,6 +48,8 @@ export type JobStatus = {
   retryDelay?: Duration;
   backoff?: 'fixed' | 'exponential';
   timeout?: Duration;
+  /** The uid of who submitted it; undefined on a platform that has no users. */
+  submittedBy?: number | undefined;
   /** The trace that it belongs to. */
   traceparent?: string | undefined;
   tracestate?: string | undefined;
@@ -166,11 +169,17 @@ export function statusAt(
   const named = nameOf(place, facts.mtimeMs, now);
   const base: JobStatus = { id: named.id, state: place.state, priority: named.priority, runAt: iso(named.runAt), attempts: [] };
   if (place.state === 'rejected')
-    return { ...base, ...bodyFields(spool, place), finishedAt: iso(facts.mtimeMs), ...reasonOf(spool, place.name) };
+    return {
+      ...base,
+      ...submittedByField(facts.uid),
+      ...bodyFields(spool, place),
+      finishedAt: iso(facts.mtimeMs),
+      ...reasonOf(spool, place.name),
+    };
   const read = parseJobName(place.name) ? readJob(spool, place.file, place.name) : undefined;
   if (read?.kind === 'missing') return undefined;
   const request = read?.kind === 'claimed' ? read.job.request : undefined;
-  const fields = request ? requestFields(request, facts.mtimeMs) : bodyFields(spool, place);
+  const fields = request ? requestFields(request, facts.mtimeMs) : { ...submittedByField(facts.uid), ...bodyFields(spool, place) };
   return { ...base, ...fields, ...stateFields(spool, place, facts, fields.attempts?.at(-1), named.id) };
 }
 
@@ -183,7 +192,8 @@ function lineStatus(spool: Spool, place: Place & { line: number }, now: number, 
   const id = accepted?.id ?? memberId(named.id, place.line);
   const base: JobStatus = { id, state: place.state, priority: named.priority, runAt: iso(named.runAt), attempts: [] };
   const parsed = parseRequest(text ?? '');
-  const asked = parsed.ok ? requestFields(parsed.request, facts.mtimeMs) : {};
+  const submittedBy = submitterOf(spool, parsed.ok ? parsed.request.submittedBy : undefined, facts.uid);
+  const asked = parsed.ok ? requestFields({ ...parsed.request, submittedBy }, facts.mtimeMs) : submittedByField(submittedBy);
   const { acceptedAt = iso(facts.mtimeMs), ...fields } = asked;
   if (place.state === 'rejected') return { ...base, ...fields, finishedAt: iso(facts.mtimeMs), ...reasonOf(spool, place.name) };
   const running = place.state === 'running' ? runningFields(spool, place, place.since ?? facts.ctimeMs, id) : {};
@@ -441,9 +451,12 @@ function requestFields(request: Request, writtenAt: number): Partial<JobStatus> 
 }
 
 function policyFields({ retries, retryDelay, backoff, timeout, spent, crashes, snoozes, ...rest }: Request): Partial<JobStatus> {
-  const fields = { retries, retryDelay, backoff, timeout, spent, crashes, snoozes, ...traceContextOf(rest) };
+  const { submittedBy } = rest;
+  const fields = { retries, retryDelay, backoff, timeout, spent, crashes, snoozes, submittedBy, ...traceContextOf(rest) };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
+
+const submittedByField = (submittedBy: number | undefined): Partial<JobStatus> => (submittedBy === undefined ? {} : { submittedBy });
 
 // A file that is no accepted job yet: its body may be anything.
 function bodyFields(spool: Spool, place: Place): Partial<JobStatus> {
@@ -452,8 +465,9 @@ function bodyFields(spool: Spool, place: Place): Partial<JobStatus> {
   const file = spool.disk.inspect(place.file, MAX_BODY_BYTES);
   const parsed = file.kind === 'text' ? parseRequest(file.text) : undefined;
   if (!parsed?.ok) return {};
-  const { class: className, method, params, attempts = [] } = parsed.request;
-  return { class: className, method, params, attempts, ...policyFields(parsed.request) };
+  const { request } = submittedIn(spool, parsed.request, file.kind === 'text' ? file.owner : undefined);
+  const { class: className, method, params, attempts = [] } = request;
+  return { class: className, method, params, attempts, ...policyFields(request) };
 }
 
 function stateFields(spool: Spool, place: Place, facts: FileFacts, last: Attempt | undefined, id: string): Partial<JobStatus> {

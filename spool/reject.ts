@@ -12,6 +12,8 @@ export type Reason = {
   id?: string;
   class?: string;
   method?: string;
+  /** The uid of who submitted it. */
+  submittedBy?: number;
 };
 
 /**
@@ -22,7 +24,7 @@ export function reject(
   spool: Spool,
   file: string,
   name: string,
-  why: { reason: string; id?: string | undefined; class?: string | undefined; method?: string | undefined },
+  why: { [Field in Exclude<keyof Reason, 'rejectedAt'>]?: Reason[Field] | undefined } & { reason: string },
 ): string | undefined {
   const { disk } = spool;
   if (!disk.facts(file)) return undefined;

@@ -37,6 +37,11 @@ const History = z.strictObject({
   spent: z.int().min(0).optional().describe('Attempts that count against the retries; a manual retry starts again at 0.'),
   crashes: z.int().min(0).optional().describe('How many of the spent attempts ended with the death of their runner.'),
   snoozes: z.int().min(0).optional().describe('How often the job put itself off without spending an attempt.'),
+  submittedBy: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('The uid of who submitted it. Counts only in files of the service; otherwise that is the owner of the file.'),
 });
 
 /** The body of a request file. `request.schema.json` is generated from it. */
@@ -102,7 +107,7 @@ export const tooLarge = (bytes: number): ParsedRequest & { ok: false } => ({
 
 // Only its history makes a job's own file larger than a body may be. Other large text is not worth the minutes and gigabytes that
 // its reading may take.
-const MARKS_OF_HISTORY = ['"attempts"', '"acceptedAt"'];
+const MARKS_OF_HISTORY = ['"attempts"', '"acceptedAt"', '"submittedBy"'];
 
 // What counts is the body without the history that the service wrote. Where there is any, the service wrote the body as well, and a number
 // such as 1e20 takes five times the room then.

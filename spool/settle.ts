@@ -52,9 +52,9 @@ function settleAsItIs(
     const name = freeName(spool, spool.pending, job.name);
     return moveTo(spool, file, `${spool.pending}/${name}`) ? { move, name } : undefined;
   }
-  const { class: className, method } = job.request;
+  const { class: className, method, submittedBy } = job.request;
   dropBudget(spool, file, job.request);
-  const name = reject(spool, file, job.name, { reason: move.reason, id: job.id, class: className, method });
+  const name = reject(spool, file, job.name, { reason: move.reason, id: job.id, class: className, method, submittedBy });
   return name === undefined ? undefined : { move, name };
 }
 

@@ -9,7 +9,8 @@ export type Durability = 'full' | 'none';
 /** An open spool: where it is, and how it writes. Plain data; nothing needs closing. */
 export type Spool = Layout & { disk: Disk; durability: Durability };
 
-export type SpoolOptions = { durability?: Durability; disk?: Disk };
+/** `reach`: what of it this user must be able to use; who only submits may be kept out of everything but `tmp/` and `incoming/`. */
+export type SpoolOptions = { durability?: Durability; disk?: Disk; reach?: 'all' | 'submit' };
 
 /** The spool's folder when none is named, relative to the working directory. */
 export const DEFAULT_DIR = './var/spool';
@@ -19,19 +20,24 @@ export const DEFAULT_DIR = './var/spool';
  * a newer Jobspool, `SPOOL_SPLIT` when its folders are on several file systems, `SPOOL_ACCESS` when this
  * user may not use it. Nothing in the spool is changed in those cases.
  */
-export function openSpool(dir: string, { durability = 'full', disk = realDisk }: SpoolOptions = {}): Spool {
+export function openSpool(dir: string, { durability = 'full', disk = realDisk, reach = 'all' }: SpoolOptions = {}): Spool {
   const spool = spoolAt(dir, { durability, disk });
   try {
     checkVersion(spool);
-    for (const folder of [spool.root, ...FOLDERS.map((name) => spool[name])]) disk.makeFolder(folder, durability === 'full');
-    if (!disk.exists(spool.version)) writeVersion(spool);
-    for (const folder of FOLDERS) disk.checkAccess(spool[folder]);
+    const isMade = disk.exists(spool.version);
+    const folders = reach === 'submit' && isMade ? SUBMITTING : FOLDERS;
+    for (const folder of [spool.root, ...folders.map((name) => spool[name])]) disk.makeFolder(folder, durability === 'full');
+    if (!isMade) writeVersion(spool);
+    for (const folder of folders) disk.checkAccess(spool[folder]);
   } catch (error) {
     throw error instanceof SpoolError ? error : accessError(spool, error);
   }
   checkOneFileSystem(spool);
   return spool;
 }
+
+/** What a producer needs. */
+const SUBMITTING = ['tmp', 'incoming'] as const;
 
 /**
  * A spool that was opened before, by another thread or process of ours. Nothing is looked at or made: folders that are gone with an

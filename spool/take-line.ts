@@ -2,9 +2,9 @@ import { type BatchName, batchFileName, parseBatchName } from './batch-name.ts';
 import { type Lines, without } from './batch-place.ts';
 import { take } from './claim.ts';
 import { type BatchText, type LineJob, lineJob, readBatch } from './claim-part.ts';
-import { nameOfLines } from './part.ts';
+import { nameOfLines, twinOf } from './part.ts';
 import { type FinishedMove, finishMoves } from './settle.ts';
-import { replaceFile, type Spool, syncNames, temporaryFile } from './spool.ts';
+import { replaceFile, type Spool, syncNames } from './spool.ts';
 
 /** Where a line that is taken out of its batch goes: its folder, its name there and what its file says. */
 export type Bound = { folder: 'pending' | 'cancelled'; name: string; text: string };
@@ -54,7 +54,7 @@ function bindRest(spool: Spool, slot: string, part: BatchName, gone: Lines): voi
   const file = spool.claimed(slot, batchFileName(part));
   const rest = without([part], gone).map((lines) => spool.claimed(slot, `.pending=${nameOfLines(part, lines)}`));
   const last = rest.pop();
-  for (const bound of rest) disk.twin(file, bound, temporaryFile(spool, 'twin'));
+  for (const bound of rest) twinOf(spool, file, bound);
   if (last === undefined) disk.remove(file);
   else disk.rename(file, last);
 }

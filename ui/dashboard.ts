@@ -16,8 +16,8 @@ export type Dashboard = {
   readOnly: boolean;
   /** The version of the package. */
   version: string;
-  /** The sentence that refuses a request, as a dispatcher would; undefined when the allow-list lets it run. */
-  refusal(request: Request): string | undefined;
+  /** The sentence that refuses a request of this service's user, as a dispatcher would; undefined when the allow-list lets it run. */
+  refusal(request: Request, priority: number): string | undefined;
   /** The policy that a request would run under. */
   policyOf(request: RequestPolicy & { class: string; method: string }): Policy;
   allowlist: AllowedClass[];

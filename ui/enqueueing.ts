@@ -119,10 +119,10 @@ function check(dashboard: Dashboard, given: unknown): { job: Enqueueing } | { mi
 
 // The same questions that a dispatcher asks of the file.
 function refusedAs(dashboard: Dashboard, job: Enqueueing): { mistakes: Mistake[] } | undefined {
-  const { priority: _priority, delay: _delay, runAt: _runAt, id: _id, ...body } = job;
+  const { priority = DEFAULT_PRIORITY, delay: _delay, runAt: _runAt, id: _id, ...body } = job;
   const parsed = parseRequest(JSON.stringify(body));
   if (!parsed.ok) return mistake('params', parsed.reason);
-  const refusal = dashboard.refusal(parsed.request);
+  const refusal = dashboard.refusal(parsed.request, priority);
   if (refusal === undefined) return undefined;
   return mistake(isAllowed(dashboard, job) ? 'params' : 'class', refusal);
 }

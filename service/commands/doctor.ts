@@ -49,7 +49,7 @@ async function* findings(command: Command): AsyncGenerator<Finding> {
   const { config, mistake } = configuration(command);
   const spool = { ...layout(config.dir), disk, durability: config.durability };
   yield* run(ofService(config, mistake));
-  yield* examine(spool, config);
+  yield* examine(spool, { ...config, hasLimits: await hasLimits(config) });
 }
 
 function ofService(config: Config, mistake: string | undefined): Check[] {
@@ -75,6 +75,17 @@ function configuration(command: Command): { config: Config; mistake: string | un
     const dir: string | undefined = command.optsWithGlobals().dir ?? process.env.JOBSPOOL_DIR;
     return { config: readConfig(dir ? { JOBSPOOL_DIR: dir } : {}, os.availableParallelism()), mistake: messageOf(error) };
   }
+}
+
+// One that cannot be loaded is told of above.
+async function hasLimits({ jobs }: Config): Promise<boolean> {
+  const { findAllowlist, loadAllowlist } = await import('../../jobs/load-allowlist.ts');
+  return Promise.resolve()
+    .then(() => loadAllowlist(findAllowlist(jobs)))
+    .then(
+      (list) => list.hasLimits,
+      () => false,
+    );
 }
 
 async function allowlist({ jobs }: Config): Promise<Answer> {

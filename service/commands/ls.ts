@@ -28,7 +28,7 @@ export function addLs(program: Command): void {
 Running jobs come first, then those that are due in the order in which they run, those that wait for their time, and
 those that are over, newest first.
 
-Filter: state:failed,retrying  class:Name  method:name  id:prefix*  error:text  params:text  retried:yes  since:24h
+Filter: state:failed,retrying  class:Name  method:name  id:prefix*  error:text  params:text  retried:yes  submittedBy:33  since:24h
 until:1h  free text
 Values after commas are alternatives. A phrase goes in double quotes, also for the shell: 'error:"no such file"'.
 

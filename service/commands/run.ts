@@ -62,7 +62,7 @@ Examples:
     .action(async (className: string, method: string, args: string[], flags: RunFlags, command: Command) => {
       const submission = submissionOf(className, method, args, flags);
       const { dir, durability } = configOf(command);
-      const spool = openSpool(dir, { durability });
+      const spool = openSpool(dir, { durability, reach: 'submit' });
       const [id = ''] = await submit(spool, [submission]);
       await report(spool, id, flags);
     });

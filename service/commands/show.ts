@@ -58,7 +58,7 @@ function known(spool: Spool, what: string, id: string): JobStatus {
 }
 
 function described(spool: Spool, status: JobStatus): string[] {
-  const { params, priority, runAt, acceptedAt, retries, reason } = status;
+  const { params, priority, runAt, acceptedAt, submittedBy, retries, reason } = status;
   const { file, log } = filesOf(spool, status);
   return [
     statusLine(status),
@@ -70,6 +70,7 @@ function described(spool: Spool, status: JobStatus): string[] {
       ['priority', String(priority)],
       ['run-at', runAt],
       ['accepted', acceptedAt],
+      ['submitter', submittedBy === undefined ? undefined : `uid ${submittedBy}`],
       ['retries', retries === undefined ? undefined : `${retries}, as the request asks`],
       ['file', file ?? `a line of the ledger in ${path.join(spool.completed, (status.finishedAt ?? '').slice(0, 10))}`],
       ['log', log ?? 'it has printed nothing'],

@@ -51,8 +51,11 @@ function judgeFact(filter: Filter, state: State, fact: Fact): Verdict {
   if (!matchesFacts(filter, { state, class: fact.class, method: fact.method, attempts: fact.attempts, changedAt: fact.at })) return 'no';
   const isFailure = matchesFailure(filter, fact.failure);
   if (!isFailure && !fact.isCut) return 'no';
-  return !isFailure || filter.params.length > 0 || filter.texts.length > 0 ? 'read' : 'yes';
+  return !isFailure || isInText(filter) ? 'read' : 'yes';
 }
+
+// What only the job's file or line says.
+const isInText = ({ params, texts, submitters }: Filter): boolean => params.length + texts.length + submitters.length > 0;
 
 // Elsewhere than in these two folders names have one form only.
 const idOfFile = (folder: Folder | 'running', name: string): string =>
@@ -65,7 +68,7 @@ export function rowJudge(filter: Filter, rows: LedgerRows): (row: number) => Ver
   const { columns } = rows;
   const isOfHandler = handlerJudge(filter, rows.handlers);
   const isOfId = idJudge(filter, rows);
-  const passes = filter.params.length + filter.texts.length > 0 || filter.ids.some(isPattern) ? 'read' : 'yes';
+  const passes = isInText(filter) || filter.ids.some(isPattern) ? 'read' : 'yes';
   return (row) => {
     const isIt =
       isOfHandler(columns.handler[row] as number) &&
@@ -98,7 +101,9 @@ const isPattern = (id: string): boolean => id.includes('*');
 export function likelyLine(filter: Filter): (line: string, handler: string) => boolean {
   const needles = [...filter.texts, ...filter.params].filter((text) => !UNSURE.test(text)).map((text) => text.toLowerCase());
   const ids = filter.ids.map(longestPart);
+  const submitters = filter.submitters.flatMap((uid) => [`"submittedBy":${uid},`, `"submittedBy":${uid}}`]);
   return (line, handler) => {
+    if (submitters.length > 0 && !submitters.some((part) => line.includes(part))) return false;
     if (ids.length > 0 && !ids.some((part) => line.includes(part))) return false;
     const text = line.toLowerCase();
     return needles.every((needle) => text.includes(needle) || handler.toLowerCase().includes(needle) || 'completed'.includes(needle));

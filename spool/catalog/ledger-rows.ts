@@ -305,6 +305,7 @@ const Line = z.object({
   finishedAt: z.string(),
   durationMs: z.number(),
   attempts: z.array(Attempt),
+  submittedBy: z.number().optional(),
   traceparent: z.string().optional(),
   tracestate: z.string().optional(),
   result: z.unknown().optional(),

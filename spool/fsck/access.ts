@@ -1,6 +1,7 @@
 /** Whether the service's user may use what is in the spool. */
 import path from 'node:path';
 import type { FileDetails } from '../disk.ts';
+import { isDropFolder, isPrivate, isShared, SHARED_FOLDERS } from '../drop-folder.ts';
 import { type Flaw, note, type Repair, wrong } from './flaw.ts';
 import type { Look, User } from './look.ts';
 
@@ -12,7 +13,7 @@ const CHECKED = 0o1777;
 /** The flaw of a folder with other permissions than the spool's. The spool's own folder may be opened to others, or closed to its group. */
 export function* inFolderMode(look: Look, shown: string, details: FileDetails): Generator<Flaw> {
   const mode = details.mode & CHECKED;
-  if (process.platform === 'win32' || mode === FOLDER_MODE) return;
+  if (process.platform === 'win32' || mode === FOLDER_MODE || isOfDropFolder(look, shown, details)) return;
   const does = harm(mode);
   if (shown === '' && does === undefined) return;
   const name = shown === '' ? 'the spool' : shown;
@@ -20,6 +21,12 @@ export function* inFolderMode(look: Look, shown: string, details: FileDetails): 
   const what = `${name} has the permissions ${octal(details.mode)}, where 770 is expected: ${does ?? effect(mode)}; chmod 770 ${file}`;
   const repair = share(look, file, (details.mode & ~CHECKED) | FOLDER_MODE, details.gid, `set the permissions of ${name} to 770`);
   yield (does === undefined ? note : wrong)('folder-mode', shown, what, { repair });
+}
+
+// Of a drop folder doctor says what is open that should not be.
+function isOfDropFolder({ spool, user }: Look, shown: string, details: FileDetails): boolean {
+  if (!isDropFolder(spool)) return false;
+  return SHARED_FOLDERS.some((name) => name === shown) ? isShared(details, user.uid) : isPrivate(details);
 }
 
 /** The flaw of a file that the service, or who looks, cannot read; none when it can. */

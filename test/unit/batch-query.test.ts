@@ -30,6 +30,7 @@ test('each line of a batch that waits is a job of its own, with what its line as
       runAt: undefined,
       acceptedAt,
       attempts: [],
+      submittedBy: process.getuid?.(),
     },
   );
   assert.equal(jobStatus(spool, 'mails.2')?.timeout, '5s');

@@ -13,6 +13,7 @@ test('a filter finds what each of its qualifiers says, and nothing else', () => 
     class: 'Report',
     method: 'build',
     params: [{ name: 'Ada' }],
+    submittedBy: 33,
     error: { name: 'IoError', message: 'No such file' },
   });
   for (const text of [
@@ -35,6 +36,8 @@ test('a filter finds what each of its qualifiers says, and nothing else', () => 
     'since:2h until:30m',
     'error:"no * file"',
     'params:ada',
+    'submittedBy:33',
+    'submittedby:0,33',
     String.raw`params:"\"name\":\"ada"`,
     'report build',
     '"Report.build"',
@@ -45,6 +48,8 @@ test('a filter finds what each of its qualifiers says, and nothing else', () => 
   for (const text of [
     'state:completed',
     'class:report',
+    'submittedBy:3',
+    'submittedBy:0,330',
     'class:Rep',
     'method:b*x',
     'id:report',
@@ -83,6 +88,7 @@ test('a mistyped filter is named, not ignored', () => {
     return parsed.reason;
   };
   assert.match(reasonOf('stat:failed'), /unknown qualifier "stat:".*expected one of state: class:/);
+  assert.match(reasonOf('submittedBy:web'), /submittedBy: expected uids such as 33 or 33,1000, got "web"/);
   assert.match(reasonOf('constructor:x'), /unknown qualifier "constructor:"/);
   assert.match(reasonOf('state:done'), /state: expected scheduled, pending, .*, got "done"/);
   assert.match(reasonOf('retried:maybe'), /retried: expected yes or no, got "maybe"/);

@@ -98,4 +98,4 @@ function onceFalse(exists: (file: string) => boolean): (file: string) => boolean
   return (file) => calls++ > 0 && exists(file);
 }
 
-const rejected = { states: ['rejected' as const], ids: [], classes: [], methods: [], errors: [], params: [], texts: [] };
+const rejected = { states: ['rejected' as const], ids: [], classes: [], methods: [], errors: [], params: [], texts: [], submitters: [] };

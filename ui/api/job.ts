@@ -44,6 +44,10 @@ const fields = {
   timeout: RequestPolicy.shape.timeout,
   traceparent: TraceContext.shape.traceparent,
   tracestate: TraceContext.shape.tracestate,
+  submittedBy: z
+    .number()
+    .optional()
+    .describe('The uid of who submitted it: the owner of the file that was dropped. Of what came by this API, the uid of the service.'),
   spent: z.number().optional().describe('Attempts that count against the retries: since it was last retried by hand.'),
   crashes: z.number().optional().describe('How many of those ended with the death of their runner.'),
   snoozes: z.number().optional().describe('How often it put itself off.'),

@@ -106,6 +106,7 @@ function facts(frame: Frame, { job, tries, file }: JobView): Html {
     // A rejected file says `now` as often as a time, and that was never a moment.
     ['Run at', job.state === 'rejected' ? undefined : time(job.runAt)],
     ['Accepted', job.acceptedAt === undefined ? undefined : time(job.acceptedAt)],
+    ['Submitted by', job.submittedBy === undefined ? undefined : html`uid ${job.submittedBy}`],
     ['Started', job.startedAt === undefined ? undefined : time(job.startedAt)],
     ['Finished', job.finishedAt === undefined ? undefined : time(job.finishedAt)],
     ['Waited', waited(job, now)],

@@ -1,0 +1,31 @@
+/** A spool for producers that do not trust each other: they share `tmp/` and `incoming/`, where each may move its own files alone, and may enter nothing else. */
+import type { FileDetails } from './disk.ts';
+import type { Spool } from './spool.ts';
+
+/** What producers may write to. */
+export const SHARED_FOLDERS = ['tmp', 'incoming'] as const;
+
+/** What they may not: whoever writes there makes files pass for the service's. */
+export const PRIVATE_FOLDERS = [
+  'pending',
+  'retrying',
+  'running',
+  'completed',
+  'failed',
+  'cancelled',
+  'rejected',
+  'cancel',
+  'logs',
+] as const;
+
+const STICKY = 0o1000;
+const OTHERS_WRITE = 0o022;
+
+/** Whether the spool is laid out so: `incoming/` is sticky. */
+export const isDropFolder = (spool: Spool): boolean => ((spool.disk.details(spool.incoming)?.mode ?? 0) & STICKY) !== 0;
+
+/** Whether a folder that producers share keeps each to its own files, and lets the service, whose folder it must be, move those of all. */
+export const isShared = ({ mode, uid }: FileDetails, service: number): boolean => (mode & 0o1777) === 0o1770 && uid === service;
+
+/** Whether nobody but the owner may write to a folder. */
+export const isPrivate = ({ mode }: FileDetails): boolean => (mode & 0o700) === 0o700 && (mode & OTHERS_WRITE) === 0;
