@@ -106,6 +106,8 @@ public sealed class Jobspool
             var bytes = new UTF8Encoding(false).GetBytes(Body());
             file.Write(bytes, 0, bytes.Length);
             file.Flush(true);
+            // Mono does not say when that fails.
+            if (IsUnix && fsync((int)file.SafeFileHandle.DangerousGetHandle()) != 0) throw new IOException("the file could not be synced");
         }
     }
 

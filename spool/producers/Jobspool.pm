@@ -93,7 +93,7 @@ sub main {
         run_background_job($class, $method, $params, %option);
     };
     print "$id\n" and exit 0 if defined $id;
-    print {*STDERR} $@ =~ s/ at \S+ line \d+\.?$//r;
+    print {*STDERR} $@ =~ s/ at \S+ line \d+\.?\n.*//sr, "\n";
     exit($@ =~ /\Aenqueue/ ? 1 : 2);
 }
 

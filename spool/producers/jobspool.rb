@@ -95,7 +95,7 @@ if $PROGRAM_NAME == __FILE__
   end
   begin
     klass, method, params = parser.order!(ARGV)
-    abort(File.readlines(__FILE__, chomp: true).grep(/^# usage: /).map { |line| line[9..] }.join("\n")) || exit(2) if klass.nil?
+    raise ArgumentError, File.readlines(__FILE__).grep(/^# usage: /).map { |line| line[9..] }.join if klass.nil? || ARGV.size > 3
     unless options[:at].nil? || /\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z\z/.match?(options[:at])
       raise ArgumentError, "at: expected a UTC time such as 2026-11-22T10:15:00Z, got #{options[:at]}"
     end
