@@ -43,7 +43,12 @@ export async function checkConsumer(cases: readonly ConsumerCase[], command: str
 type Consumer = { child: ChildProcess; output: () => string; exited: Promise<string> };
 
 function start([program = '', ...args]: string[], spool: string): Consumer {
-  const env = { JOBSPOOL_DIR: spool, JOBSPOOL_JOBS: path.join(import.meta.dirname, 'allowlist.json'), JOBSPOOL_RUNNERS: '1', JOBSPOOL_PORT: '0' };
+  const env = {
+    JOBSPOOL_DIR: spool,
+    JOBSPOOL_JOBS: path.join(import.meta.dirname, 'allowlist.json'),
+    JOBSPOOL_RUNNERS: '1',
+    JOBSPOOL_PORT: '0',
+  };
   const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = new Promise<string>((done) => {
     child.once('error', (error) => done(error.message)).once('exit', (code, signal) => done(`it ended with ${code ?? signal}`));

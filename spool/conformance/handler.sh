@@ -9,6 +9,7 @@ case $JOBSPOOL_METHOD in
   later)
     [ -e "$JOBSPOOL_DIR/tmp/seen-$JOBSPOOL_ID" ] || { : > "$JOBSPOOL_DIR/tmp/seen-$JOBSPOOL_ID"; exit 75; }
     rm "$JOBSPOOL_DIR/tmp/seen-$JOBSPOOL_ID"
+    printf '"later"' > "$JOBSPOOL_RESULT"
     ;;
   hang) exec sleep 600 ;;
 esac

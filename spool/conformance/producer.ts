@@ -7,8 +7,8 @@ import { withSpool } from './scratch-spool.ts';
 import { brokenSteps, parseCalls, TRACED } from './system-calls.ts';
 import type { Verdict } from './verdict.ts';
 
-/** What a producer may lack; the cases that need it are left out then. */
-export const NEEDS: readonly string[] = ['id', 'at', 'delay', 'retries', 'traceparent'];
+/** What a producer may lack; the cases that need it are left out then. `spool-check`: it makes a spool where none is, as ours for TypeScript do. */
+export const NEEDS: readonly string[] = ['id', 'at', 'delay', 'retries', 'traceparent', 'spool-check'];
 
 export type ProducerCase = {
   name: string;
@@ -89,7 +89,8 @@ function refusal(one: ProducerCase, { result }: Ran, spool: string): string[] {
   if (!said.test(result.stderr)) broken.push(`expected a sentence on stderr that matches ${said}, got ${JSON.stringify(result.stderr)}`);
   const others = incoming(spool).filter((name) => typeof one.before !== 'object' || name !== one.before.incoming);
   if (others.length > 0) broken.push(`expected nothing to come to incoming/, found ${others.join(', ')}`);
-  if (one.before === 'no-spool' && fs.existsSync(spool)) broken.push('expected no spool to be made: it would hide that the folder is wrong');
+  if (one.before === 'no-spool' && fs.existsSync(spool))
+    broken.push('expected no spool to be made: it would hide that the folder is wrong');
   return [...broken, ...leftovers(spool)];
 }
 
@@ -122,9 +123,14 @@ const LATER_MS = 1_000;
 function wrongTime({ runAt, delay }: Expected, got: string, { began, ended }: Ran): string[] {
   if (delay === undefined && runAt === undefined) return got === 'now' ? [] : [`expected the run-at now, got ${got}`];
   if (runAt === 'now' || got === 'now') return got === runAt ? [] : [`expected the run-at ${runAt ?? `in ${delay} s`}, got ${got}`];
-  const [first, last] = delay === undefined ? [Date.parse(runAt as string), Date.parse(runAt as string)] : [began + delay * 1_000, ended + delay * 1_000 + LATER_MS];
+  const [first, last] =
+    delay === undefined
+      ? [Date.parse(runAt as string), Date.parse(runAt as string)]
+      : [began + delay * 1_000, ended + delay * 1_000 + LATER_MS];
   const at = momentOf(got);
-  return at >= first && at <= last ? [] : [`expected a run-at from ${new Date(first).toISOString()} to ${new Date(last).toISOString()}, got ${got}`];
+  return at >= first && at <= last
+    ? []
+    : [`expected a run-at from ${new Date(first).toISOString()} to ${new Date(last).toISOString()}, got ${got}`];
 }
 
 function momentOf(runAt: string): number {
@@ -137,7 +143,8 @@ function wrongFile({ body }: Expected, file: string): string[] {
   const broken: string[] = [];
   const mode = fs.statSync(file).mode & 0o777;
   if ((mode & 0o060) !== 0o060) broken.push(`expected the group to be able to read and write it, got the permissions ${mode.toString(8)}`);
-  if ((mode & 0o007) !== 0) broken.push(`expected nobody but user and group to have any right to it, got the permissions ${mode.toString(8)}`);
+  if ((mode & 0o007) !== 0)
+    broken.push(`expected nobody but user and group to have any right to it, got the permissions ${mode.toString(8)}`);
   if (body === undefined) return broken;
   const bytes = fs.readFileSync(file);
   const got = parsed(bytes);

@@ -3,7 +3,7 @@
  * is not kept, with 2 when it was asked wrongly.
  */
 import { type ConsumerCase, checkConsumer } from './consumer.ts';
-import { type ProducerCase, checkProducer, NEEDS } from './producer.ts';
+import { checkProducer, NEEDS, type ProducerCase } from './producer.ts';
 import { readCases } from './read-cases.ts';
 import { Verdict } from './verdict.ts';
 

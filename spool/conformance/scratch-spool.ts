@@ -3,7 +3,20 @@ import os from 'node:os';
 import path from 'node:path';
 
 /** The folders of a spool, version 1. */
-const FOLDERS = ['tmp', 'incoming', 'pending', 'retrying', 'running', 'completed', 'failed', 'cancelled', 'rejected', 'cancel', 'logs', 'logs/jobs'];
+const FOLDERS = [
+  'tmp',
+  'incoming',
+  'pending',
+  'retrying',
+  'running',
+  'completed',
+  'failed',
+  'cancelled',
+  'rejected',
+  'cancel',
+  'logs',
+  'logs/jobs',
+];
 
 /** An empty spool in a folder of its own, whose name has a space in it: `use` gets its path, and then it is removed. */
 export async function withSpool<Result>(use: (spool: string) => Result | Promise<Result>): Promise<Result> {

@@ -8,7 +8,9 @@ type Found = { state: string; name: string; record: Record<string, unknown> };
 
 /** Every place where a job of this id is. A batch's lines that wait or run have no file of their own, and are not found. */
 export function find(spool: string, id: string): Found[] {
-  const inFolders = FOLDERS.flatMap((state) => filesOf(spool, state, id).map((name) => ({ state, name, record: read(spool, state, name) })));
+  const inFolders = FOLDERS.flatMap((state) =>
+    filesOf(spool, state, id).map((name) => ({ state, name, record: read(spool, state, name) })),
+  );
   const running = names(spool, 'running').flatMap((slot) =>
     filesOf(spool, `running/${slot}`, id).map((name) => ({ state: 'running', name, record: {} })),
   );
@@ -18,12 +20,9 @@ export function find(spool: string, id: string): Found[] {
 
 /** The lines of the ledger; one that has no newline yet does not count. */
 export function ledger(spool: string): Record<string, unknown>[] {
-  return names(spool, 'completed').flatMap((day) =>
-    names(spool, `completed/${day}`).flatMap((name) => {
-      const lines = (text(spool, `completed/${day}/${name}`) ?? '').split('\n').slice(0, -1);
-      return lines.flatMap((line) => parsed(line) ?? []);
-    }),
-  );
+  const files = names(spool, 'completed').flatMap((day) => names(spool, `completed/${day}`).map((name) => `completed/${day}/${name}`));
+  const lines = files.flatMap((file) => (text(spool, file) ?? '').split('\n').slice(0, -1));
+  return lines.map(parsed).filter((line) => line !== undefined);
 }
 
 /** The names in one of the spool's folders; none where it is no folder. */
