@@ -55,7 +55,9 @@ function runBackgroundJob(
     $file = @fopen($draft, 'x');
     $written = $file && fwrite($file, "$text\n") === strlen($text) + 1 && fsync($file) && fclose($file);
     if (!$written || !@rename($draft, "$spool/incoming/p$priority-$runAt-$id.json")) {
-        throw new RuntimeException("enqueue $class.$method in the spool $spool: " . (error_get_last()['message'] ?? 'the disk took only a part of it'));
+        $why = error_get_last()['message'] ?? "the disk took only a part of $draft";
+        @unlink($draft);
+        throw new RuntimeException("enqueue $class.$method in the spool $spool: $why");
     }
     // The rename itself survives a power cut once its folder is synced; Windows syncs no folders.
     if (PHP_OS_FAMILY !== 'Windows' && $folder = @fopen("$spool/incoming", 'r')) {

@@ -1,0 +1,163 @@
+/** Given this call, expect this file: the cases for producers. */
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { withSpool } from './scratch-spool.ts';
+import { brokenSteps, parseCalls, TRACED } from './system-calls.ts';
+import type { Verdict } from './verdict.ts';
+
+/** What a producer may lack; the cases that need it are left out then. `spool-check`: it makes a spool where none is, as ours for TypeScript do. */
+export const NEEDS: readonly string[] = ['id', 'at', 'delay', 'retries', 'traceparent', 'spool-check'];
+
+export type ProducerCase = {
+  name: string;
+  args: string[];
+  needs?: string[];
+  /** Its system calls are looked at. */
+  watched?: true;
+  before?: 'no-spool' | 'no-room' | { incoming: string };
+  expect?: Expected;
+  /** What stderr says, as an expression, when the arguments are wrong: exit code 2. */
+  refused?: string;
+  /** What stderr says, as an expression, when the job cannot be enqueued: an exit code that is not 0. */
+  fails?: string;
+};
+
+/** `delay` in seconds after the call. */
+type Expected = { priority?: number; runAt?: string; delay?: number; id?: string; body?: Record<string, unknown> };
+
+/** Tries each case; each in a spool of its own. */
+export async function checkProducer(cases: readonly ProducerCase[], command: string[], lacks: string[], verdict: Verdict): Promise<void> {
+  const hasStrace = spawnSync('strace', ['-V']).status === 0;
+  for (const one of cases) {
+    const lack = one.needs?.find((need) => lacks.includes(need));
+    const isTraced = one.watched === true || one.before === 'no-room';
+    if (lack !== undefined) verdict.skip(one.name, `the producer is said to be without "${lack}"`);
+    else if (isTraced && !hasStrace) verdict.skip(one.name, 'strace is not there (apt: strace)');
+    else verdict.note(one.name, await withSpool((spool) => check(one, command, spool)));
+  }
+}
+
+type Ran = { began: number; ended: number; result: SpawnSyncReturns<string>; calls: string };
+
+function check(one: ProducerCase, command: string[], spool: string): string[] {
+  const before = prepare(one, spool);
+  const ran = run(one, command, spool);
+  if (ran.result.error) return [`start ${command[0]}: ${ran.result.error.message}`];
+  const broken = one.expect === undefined ? refusal(one, ran, spool) : success(one.expect, ran, spool);
+  if (one.watched && broken.length === 0) broken.push(...brokenSteps(parseCalls(ran.calls), spool, incoming(spool)[0] as string));
+  const changed = [...before].filter(([file, text]) => fs.readFileSync(file, 'utf8') !== text);
+  return [...broken, ...changed.map(([file]) => `expected ${path.basename(file)}, which was in incoming/ before, to be left as it was`)];
+}
+
+/** What must be as it is now afterwards. */
+function prepare({ before }: ProducerCase, spool: string): Map<string, string> {
+  if (before === 'no-spool') fs.rmSync(spool, { recursive: true });
+  if (typeof before !== 'object') return new Map();
+  const file = path.join(spool, 'incoming', before.incoming);
+  fs.writeFileSync(file, '{"class":"Somebody","params":["else"]}\n');
+  return new Map([[file, fs.readFileSync(file, 'utf8')]]);
+}
+
+function run(one: ProducerCase, command: string[], spool: string): Ran {
+  const log = path.join(path.dirname(spool), 'calls');
+  // A disk that takes no file whole tells so at the sync, at the latest.
+  const faults = one.before === 'no-room' ? ['-e', 'inject=fsync,fdatasync:error=ENOSPC'] : [];
+  const traced = one.watched || faults.length > 0 ? ['strace', '-f', '-y', '-s', '0', '-o', log, '-e', `trace=${TRACED}`, ...faults] : [];
+  const [program = '', ...args] = [...traced, ...command, ...one.args];
+  const began = Date.now();
+  // 007 leaves the group its rights, and nobody else any.
+  const result = spawnSync('sh', ['-c', 'umask 007; exec "$@"', 'sh', program, ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, JOBSPOOL_DIR: spool },
+    timeout: 60_000,
+  });
+  return { began, ended: Date.now(), result, calls: traced.length > 0 && fs.existsSync(log) ? fs.readFileSync(log, 'utf8') : '' };
+}
+
+function incoming(spool: string): string[] {
+  return fs.existsSync(spool) ? fs.readdirSync(path.join(spool, 'incoming')).sort() : [];
+}
+
+function refusal(one: ProducerCase, { result }: Ran, spool: string): string[] {
+  const broken: string[] = [];
+  const said = new RegExp((one.refused ?? one.fails ?? '').replace('THE-SPOOL', 'the spool'), 'is');
+  if (one.refused !== undefined && result.status !== 2) broken.push(`expected the exit code 2 for wrong arguments, got ${result.status}`);
+  if (result.status === 0 || result.status === null) broken.push(`expected an exit code that tells of a failure, got ${result.status}`);
+  if (result.stdout !== '') broken.push(`expected nothing on stdout, got ${JSON.stringify(result.stdout)}`);
+  if (!said.test(result.stderr)) broken.push(`expected a sentence on stderr that matches ${said}, got ${JSON.stringify(result.stderr)}`);
+  const others = incoming(spool).filter((name) => typeof one.before !== 'object' || name !== one.before.incoming);
+  if (others.length > 0) broken.push(`expected nothing to come to incoming/, found ${others.join(', ')}`);
+  if (one.before === 'no-spool' && fs.existsSync(spool))
+    broken.push('expected no spool to be made: it would hide that the folder is wrong');
+  return [...broken, ...leftovers(spool)];
+}
+
+function leftovers(spool: string): string[] {
+  const left = fs.existsSync(spool) ? fs.readdirSync(path.join(spool, 'tmp')) : [];
+  return left.length > 0 ? [`expected tmp/ to be left empty, found ${left.join(', ')}`] : [];
+}
+
+const NAME = /^p([1-9]|10)-(now|\d{8}T\d{6}(?:\.\d{3})?Z|\d{10}|\d{13})-([A-Za-z0-9][A-Za-z0-9._-]{0,99})\.json$/;
+
+function success(expected: Expected, ran: Ran, spool: string): string[] {
+  const { result } = ran;
+  if (result.status !== 0) return [`expected the exit code 0, got ${result.status ?? result.signal}: ${result.stderr.trim()}`];
+  const names = incoming(spool);
+  if (names.length !== 1) return [`expected one file in incoming/, found ${names.length === 0 ? 'none' : names.join(', ')}`];
+  const [name = ''] = names;
+  const match = NAME.exec(name);
+  if (!match) return [`expected a name of the form p<priority>-<run-at>-<id>.json, got ${name}`];
+  const [, priority, runAt = '', id] = match;
+  const broken = [...wrongTime(expected, runAt, ran), ...wrongFile(expected, path.join(spool, 'incoming', name)), ...leftovers(spool)];
+  if (result.stdout !== `${id}\n`) broken.push(`expected the id ${id} and a newline on stdout, got ${JSON.stringify(result.stdout)}`);
+  if (expected.id !== undefined && id !== expected.id) broken.push(`expected the id ${expected.id}, got ${id}`);
+  if (Number(priority) !== (expected.priority ?? 5)) broken.push(`expected the priority ${expected.priority ?? 5}, got ${priority}`);
+  return broken;
+}
+
+/** By how much a run-at may be later than was asked for, in milliseconds: producers whose clock knows only seconds round up. */
+const LATER_MS = 1_000;
+
+function wrongTime({ runAt, delay }: Expected, got: string, { began, ended }: Ran): string[] {
+  if (delay === undefined && runAt === undefined) return got === 'now' ? [] : [`expected the run-at now, got ${got}`];
+  if (runAt === 'now' || got === 'now') return got === runAt ? [] : [`expected the run-at ${runAt ?? `in ${delay} s`}, got ${got}`];
+  const [first, last] =
+    delay === undefined
+      ? [Date.parse(runAt as string), Date.parse(runAt as string)]
+      : [began + delay * 1_000, ended + delay * 1_000 + LATER_MS];
+  const at = momentOf(got);
+  return at >= first && at <= last
+    ? []
+    : [`expected a run-at from ${new Date(first).toISOString()} to ${new Date(last).toISOString()}, got ${got}`];
+}
+
+function momentOf(runAt: string): number {
+  if (/^\d{10}$/.test(runAt)) return Number(runAt) * 1_000;
+  if (/^\d{13}$/.test(runAt)) return Number(runAt);
+  return Date.parse(runAt.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)/, '$1-$2-$3T$4:$5:'));
+}
+
+function wrongFile({ body }: Expected, file: string): string[] {
+  const broken: string[] = [];
+  const mode = fs.statSync(file).mode & 0o777;
+  if ((mode & 0o060) !== 0o060) broken.push(`expected the group to be able to read and write it, got the permissions ${mode.toString(8)}`);
+  if ((mode & 0o007) !== 0)
+    broken.push(`expected nobody but user and group to have any right to it, got the permissions ${mode.toString(8)}`);
+  if (body === undefined) return broken;
+  const bytes = fs.readFileSync(file);
+  const got = parsed(bytes);
+  const whole = { method: 'handle', params: [], ...(got as object) };
+  if (got === undefined) broken.push(`expected UTF-8 JSON, got ${bytes.toString()}`);
+  else if (!isDeepStrictEqual(whole, body)) broken.push(`expected the body ${JSON.stringify(body)}, got ${JSON.stringify(got)}`);
+  return broken;
+}
+
+function parsed(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
