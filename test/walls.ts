@@ -24,7 +24,14 @@ const GUARDED: { module: RegExp; what: string; doors: readonly string[] }[] = [
   {
     module: /^(node:)?child_process$/,
     what: 'child processes',
-    doors: ['service/runner-process.ts', 'jobs/command.ts', 'jobs/warm-command.ts', 'spool/platform.ts', 'jobs/examples/', 'spool/conformance/'],
+    doors: [
+      'service/runner-process.ts',
+      'jobs/command.ts',
+      'jobs/warm-command.ts',
+      'spool/platform.ts',
+      'jobs/examples/',
+      'spool/conformance/',
+    ],
   },
 ];
 

@@ -10,10 +10,14 @@ import { type JobStatus, jobStatus } from '../../spool/query.ts';
 import { openSpool, type Spool } from '../../spool/spool.ts';
 import { waitForJob } from '../../spool/wait.ts';
 import { afterwards } from '../support/afterwards.ts';
+import { runProgram } from '../support/program.ts';
 import { dropFile, startService } from '../support/spool.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const ALLOWLIST = path.resolve(import.meta.dirname, '..', 'fixtures', 'warm-allowlist.json');
+
+/** Without care, one in four would be torn apart. */
+const CHATS = 40;
 
 const isInstalled = (program: string): boolean => {
   try {
@@ -67,18 +71,23 @@ test('a command that is kept runs job after job in one process, and how each end
     assert.deepEqual(request, { id: status.id, class: 'Warm', method: 'echo', params: { 'a b': 'ü\n' }, attempt: 1, traceparent });
     assert.deepEqual(rest, { protocol: 'lines', id: null, slot: status.attempts[0]?.runner, dir: service.dir });
   });
-  await t.test(
-    'all that it prints but its answers stands in the log of the job, also what came on stderr just before the answer',
-    async () => {
-      const text = log(spool, await run('Warm', 'talks'));
-      for (const line of ['on stderr, before\n', 'on stdout\n{"id":"another","outcome":"completed"}\n{ no json }\n', 'ä\nlast on stderr\n'])
-        assert.ok(text.includes(line), line);
-      assert.ok(text.includes('last on stdout\n'));
-      assert.equal(text.match(/ä/g)?.length, 200_000);
-      assert.doesNotMatch(text, /progress/);
-      assert.doesNotMatch(log(spool, await run('Warm', 'talks')), /another(.|\n)*another/);
-    },
-  );
+  await t.test('all that it prints but its answers stands in the log of the job, however much it is', async () => {
+    const text = log(spool, await run('Warm', 'talks'));
+    for (const line of ['on stderr, before\n', 'on stdout\n{"id":"another","outcome":"completed"}\n{ no json }\n', 'last on stderr\n'])
+      assert.ok(text.includes(line), line);
+    assert.ok(text.includes('last on stdout\n'));
+    assert.equal(text.match(/ä/g)?.length, 200_000);
+    assert.doesNotMatch(text, /progress/);
+    assert.doesNotMatch(log(spool, await run('Warm', 'talks')), /another(.|\n)*another/);
+  });
+  await t.test('what it prints on stderr just before its answer is never left for the next job', async () => {
+    const line = JSON.stringify({ class: 'Warm', method: 'chats' });
+    dropFile(spool, 'p5-now-chats.ndjson', `${line}\n`.repeat(CHATS));
+    for (let number = 1; number <= CHATS; number++) {
+      const text = log(spool, await waitForJob(spool, `chats.${number}`, { timeout: '60s' }));
+      assert.deepEqual([text.match(/on stdout/g)?.length, text.match(/on stderr/g)?.length], [1, 1], `chats.${number}`);
+    }
+  });
   await t.test('a failure keeps the name, message and stack that it gave, and is retried unless it is permanent', async () => {
     const status = await run('Warm', 'fails', [false]);
     assert.deepEqual(outcomes(status), ['failed', 'failed']);
@@ -87,6 +96,12 @@ test('a command that is kept runs job after job in one process, and how each end
   });
   await t.test('a job that puts itself off runs again after its own delay, and spends no attempt', async () => {
     assert.deepEqual(outcomes(await run('Warm', 'snoozes', [path.join(spool.tmp, 'snoozed')])), ['completed']);
+  });
+  await t.test('half a line that a job leaves behind does not spoil the answer of the next', async () => {
+    const first = await run('Warm', 'unfinished');
+    assert.match(log(spool, first), /\{"half a line/);
+    const next = await run('Warm', 'pid');
+    assert.deepEqual([outcomes(next), pidOf(next)], [['completed'], pidOf(first)]);
   });
   await t.test('a process that leaves between two jobs is started again, and no job notices', async () => {
     const [first, second] = [await run('Warm', 'leaves'), await run('Warm', 'pid')];
@@ -186,6 +201,16 @@ test('nothing of a kept command is left when its job is cancelled, its runner ki
     process.kill(runnerOf(id), 'SIGKILL');
     assert.deepEqual(outcomes(await waitForJob(spool, id, { timeout: '30s' })), ['crashed']);
     await noneLeft(killed);
+  });
+  await t.test('a process that waits for jobs goes with a runner that is drained', async () => {
+    const drained = await run('Warm', 'pid');
+    fs.writeFileSync(path.join(spool.running, `${drained.attempts[0]?.runner}.drain`), '');
+    await waitFor(() => !lives(pidOf(drained)), 'the idle process to be gone');
+  });
+  await t.test('exec ends what it has started for its one job', async () => {
+    const { code, out, err } = await runProgram(spool.root, ['exec', 'Warm', 'pid'], { JOBSPOOL_JOBS: ALLOWLIST });
+    assert.equal(code, 0, err);
+    assert.equal(lives((JSON.parse(out) as { pid: number }).pid), false);
   });
   await t.test('a process that waits for jobs goes with a runner that must be killed because a handler blocks it', async () => {
     const idle = pidOf(await run('Warm', 'pid'));
