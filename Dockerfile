@@ -28,6 +28,7 @@ COPY --from=modules /app/node_modules /app/node_modules
 COPY --from=build /build/package.json /build/LICENSE /build/CHANGELOG.md /app/node_modules/jobspool/
 COPY --from=build /build/spool/README.md /build/spool/request.schema.json /app/node_modules/jobspool/spool/
 COPY --from=build /build/spool/producers /app/node_modules/jobspool/spool/producers
+COPY --from=build /build/jobs/commands /app/node_modules/jobspool/jobs/commands
 COPY --from=build /build/dist /app/node_modules/jobspool/dist
 COPY docker/app /app
 RUN ln -s /app/node_modules/jobspool/dist/service/main.js /usr/local/bin/jobspool && chmod 0755 /app/node_modules/jobspool/dist/service/main.js

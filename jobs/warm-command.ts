@@ -112,6 +112,8 @@ export class WarmCommand {
       return stoppedEnd(around.signal, around.policy.timeoutMs, true) ?? this.#endOf(job, how, around);
     } finally {
       stopping.forget();
+      // Half a line that it leaves behind must not be the beginning of the next job's answer.
+      this.#print(this.#lines.end());
       this.#inHand = undefined;
       this.#lastId = job.id;
       this.#served += 1;

@@ -10,6 +10,7 @@ import { type JobStatus, jobStatus } from '../../spool/query.ts';
 import { openSpool, type Spool } from '../../spool/spool.ts';
 import { waitForJob } from '../../spool/wait.ts';
 import { afterwards } from '../support/afterwards.ts';
+import { runProgram } from '../support/program.ts';
 import { dropFile, startService } from '../support/spool.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -87,6 +88,12 @@ test('a command that is kept runs job after job in one process, and how each end
   });
   await t.test('a job that puts itself off runs again after its own delay, and spends no attempt', async () => {
     assert.deepEqual(outcomes(await run('Warm', 'snoozes', [path.join(spool.tmp, 'snoozed')])), ['completed']);
+  });
+  await t.test('half a line that a job leaves behind does not spoil the answer of the next', async () => {
+    const first = await run('Warm', 'unfinished');
+    assert.match(log(spool, first), /\{"half a line/);
+    const next = await run('Warm', 'pid');
+    assert.deepEqual([outcomes(next), pidOf(next)], [['completed'], pidOf(first)]);
   });
   await t.test('a process that leaves between two jobs is started again, and no job notices', async () => {
     const [first, second] = [await run('Warm', 'leaves'), await run('Warm', 'pid')];
@@ -186,6 +193,16 @@ test('nothing of a kept command is left when its job is cancelled, its runner ki
     process.kill(runnerOf(id), 'SIGKILL');
     assert.deepEqual(outcomes(await waitForJob(spool, id, { timeout: '30s' })), ['crashed']);
     await noneLeft(killed);
+  });
+  await t.test('a process that waits for jobs goes with a runner that is drained', async () => {
+    const drained = await run('Warm', 'pid');
+    fs.writeFileSync(path.join(spool.running, `${drained.attempts[0]?.runner}.drain`), '');
+    await waitFor(() => !lives(pidOf(drained)), 'the idle process to be gone');
+  });
+  await t.test('exec ends what it has started for its one job', async () => {
+    const { code, out, err } = await runProgram(spool.root, ['exec', 'Warm', 'pid'], { JOBSPOOL_JOBS: ALLOWLIST });
+    assert.equal(code, 0, err);
+    assert.equal(lives((JSON.parse(out) as { pid: number }).pid), false);
   });
   await t.test('a process that waits for jobs goes with a runner that must be killed because a handler blocks it', async () => {
     const idle = pidOf(await run('Warm', 'pid'));
