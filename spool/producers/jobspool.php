@@ -51,11 +51,20 @@ function runBackgroundJob(
 
     $spool = getenv('JOBSPOOL_DIR') ?: './var/spool';
     $draft = "$spool/tmp/$id.json";
-    error_clear_last();
-    $file = @fopen($draft, 'x');
-    $written = $file && fwrite($file, "$text\n") === strlen($text) + 1 && fsync($file) && fclose($file);
-    if (!$written || !@rename($draft, "$spool/incoming/p$priority-$runAt-$id.json")) {
-        $why = error_get_last()['message'] ?? "the disk took only a part of $draft";
+    // Not @ and error_get_last(): a framework that handles errors itself (Laravel) leaves nothing there.
+    $why = 'the disk took only a part of it';
+    set_error_handler(static function (int $level, string $message) use (&$why): bool {
+        $why = $message;
+        return true;
+    });
+    try {
+        $file = fopen($draft, 'x');
+        $written = $file && fwrite($file, "$text\n") === strlen($text) + 1 && fsync($file) && fclose($file);
+        $written = $written && rename($draft, "$spool/incoming/p$priority-$runAt-$id.json");
+    } finally {
+        restore_error_handler();
+    }
+    if (!$written) {
         @unlink($draft);
         throw new RuntimeException("enqueue $class.$method in the spool $spool: $why");
     }
@@ -183,7 +192,7 @@ function jobspoolRead(string $spool, string $id, string $state, string $file): ?
     $text = @file_get_contents($file);
     if ($text === false) {
         if (is_file($file)) {
-            throw new RuntimeException("read $file: " . (error_get_last()['message'] ?? 'it cannot be read'));
+            throw new RuntimeException("read $file: this user may not, or the disk fails");
         }
         return null;
     }

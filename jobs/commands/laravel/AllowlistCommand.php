@@ -62,7 +62,7 @@ final class AllowlistCommand extends Command
         // Whole or not at all: the service may read it just now.
         $draft = "$file." . getmypid();
         if (@file_put_contents($draft, $text) !== strlen($text) || !@rename($draft, $file)) {
-            $this->error("write $file: " . (error_get_last()['message'] ?? 'the disk took only a part of it'));
+            $this->error("write $file: expected a folder that this user may write to, with room on its disk");
             return 2;
         }
         $this->info("$file: written. A service that runs reads it when it is started again.");
