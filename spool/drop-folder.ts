@@ -21,8 +21,14 @@ export const PRIVATE_FOLDERS = [
 const STICKY = 0o1000;
 const OTHERS_WRITE = 0o022;
 
-/** Whether the spool is laid out so: `incoming/` is sticky. */
-export const isDropFolder = (spool: Spool): boolean => ((spool.disk.details(spool.incoming)?.mode ?? 0) & STICKY) !== 0;
+/** Whether the spool is laid out so: `incoming/` is sticky and what is accepted is closed. A sticky bit alone is a mistake. */
+export function isDropFolder(spool: Spool): boolean {
+  const pending = spool.disk.details(spool.pending);
+  return isSticky(spool) && pending !== undefined && isPrivate(pending);
+}
+
+/** Whether somebody meant it to be laid out so. */
+export const isSticky = (spool: Spool): boolean => ((spool.disk.details(spool.incoming)?.mode ?? 0) & STICKY) !== 0;
 
 /** Whether a folder that producers share keeps each to its own files, and lets the service, whose folder it must be, move those of all. */
 export const isShared = ({ mode, uid }: FileDetails, service: number): boolean => (mode & 0o1777) === 0o1770 && uid === service;

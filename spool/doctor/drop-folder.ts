@@ -1,12 +1,12 @@
 /** Whether producers of several users are kept apart, where the allow-list or the folders' permissions say that they should be. */
 import type { Disk, FileDetails } from '../disk.ts';
-import { isDropFolder, isPrivate, isShared, PRIVATE_FOLDERS, SHARED_FOLDERS } from '../drop-folder.ts';
+import { isPrivate, isShared, isSticky, PRIVATE_FOLDERS, SHARED_FOLDERS } from '../drop-folder.ts';
 import type { Spool } from '../spool.ts';
 import { type Answer, ok, warn } from './finding.ts';
 
 /** `hasLimits`: the allow-list says of something who may submit it. */
 export function dropFolder(spool: Spool, hasLimits: boolean): Answer[] {
-  if (process.platform === 'win32' || (!hasLimits && !isDropFolder(spool))) return [];
+  if (process.platform === 'win32' || (!hasLimits && !isSticky(spool))) return [];
   const service = spool.disk.details(spool.pending)?.uid ?? 0;
   const found = (name: (typeof SHARED_FOLDERS | typeof PRIVATE_FOLDERS)[number]) => ({
     name,
