@@ -45,7 +45,7 @@ type Consumer = { child: ChildProcess; output: () => string; exited: Promise<str
 function start([program = '', ...args]: string[], spool: string): Consumer {
   const env = {
     JOBSPOOL_DIR: spool,
-    JOBSPOOL_JOBS: path.join(import.meta.dirname, 'allowlist.json'),
+    JOBSPOOL_JOBS: path.join(import.meta.dirname, 'handlers.json'),
     JOBSPOOL_RUNNERS: '1',
     JOBSPOOL_PORT: '0',
   };

@@ -1,4 +1,4 @@
-# The handlers that the cases for consumers ask for: a command as the allow-list beside it names, the method in $JOBSPOOL_METHOD.
+# The handlers that the cases for consumers ask for: a command that handlers.json allows, the method in $JOBSPOOL_METHOD.
 set -eu
 case $JOBSPOOL_METHOD in
   echo) cat > "$JOBSPOOL_RESULT" ;;

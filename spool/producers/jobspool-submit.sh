@@ -6,7 +6,7 @@
 # usage: jobspool-submit.sh [-p PRIORITY] [-d SECONDS] '{"class":"ExampleJob","method":"execute","params":["Hello"]}'
 #
 # METHOD is "handle" and PARAMS-AS-JSON [] when left out. The spool is $JOBSPOOL_DIR, else ./var/spool. Exit codes: 0 enqueued, 2 wrong
-# arguments, 1 the spool cannot be written. Needs a `sync` that takes files (GNU, busybox); one that does not syncs everything.
+# arguments or no spool, 1 the spool cannot be written. Needs a `sync` that takes files (GNU, busybox); one that does not syncs everything.
 set -eu
 export LC_ALL=C
 # The service, of the spool's group, may read and change the file, and nobody else.
@@ -68,7 +68,7 @@ esac
 
 spool=${JOBSPOOL_DIR:-./var/spool}
 fail() { printf 'enqueue a job in the spool %s: %s; nothing was enqueued\n' "$spool" "$1" >&2; exit 1; }
-[ -d "$spool/incoming" ] || fail 'expected a spool there, found none: start the service once, or set JOBSPOOL_DIR'
+[ -d "$spool/incoming" ] || refuse "submit a job: expected a spool in $spool, found none; start the service once, or set JOBSPOOL_DIR"
 
 made=$(date -u +%Y%m%dT%H%M%SZ)-$(od -An -N6 -tx1 /dev/urandom | tr -d ' \n')
 run_at=now

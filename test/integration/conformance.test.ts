@@ -127,8 +127,8 @@ const FAULTS: [what: string, from: string | RegExp, to: string, only: string, sa
   ['prints more than the id', /^echo "/m, 'echo "enqueued ', 'a class alone', /expected the id .* on stdout/],
   [
     'makes a spool',
-    "fail 'expected a spool",
-    'mkdir -p "$$spool/tmp" "$$spool/incoming" || fail \'x',
+    /refuse "submit a job: /,
+    'mkdir -p "$$spool/tmp" "$$spool/incoming" || refuse "',
     'where no spool is',
     /expected no spool to be made/,
   ],

@@ -139,6 +139,7 @@ test('the helper of the installed package works from JavaScript and TypeScript, 
       'dist/ui/assets/app.js',
       'dist/ui/assets/icon.svg',
       'spool/request.schema.json',
+      'spool/conformance/producers.json',
     ]) {
       assert.ok(files.includes(path.normalize(needed)), `${needed} is missing`);
     }
@@ -171,6 +172,17 @@ test('the helper of the installed package works from JavaScript and TypeScript, 
       assert.deepEqual(fs.readdirSync(path.join(spool, 'cancel')), [`job-${version}`]);
     });
   }
+
+  await t.test('the conformance kit of the package tries a producer and a service, on every Node there is', () => {
+    const kit = path.join(project, 'node_modules', 'jobspool', 'dist', 'spool', 'conformance', 'run.js');
+    const producer = path.join(project, 'node_modules', 'jobspool', 'spool', 'producers', 'jobspool-submit.sh');
+    const service = [process.execPath, fs.realpathSync(path.join(project, 'node_modules', '.bin', 'jobspool')), 'serve'];
+    for (const node of nodes()) {
+      const tried = (...args: string[]) => spawnSync(node, [kit, ...args], { cwd: project, encoding: 'utf8' }).stdout;
+      assert.match(tried('producer', '--only', 'a class alone', '--', 'sh', producer), /^1 kept, 0 broken, 0 skipped$/m);
+      assert.match(tried('consumer', '--only', 'the handler gets', '--', ...service), /^1 kept, 0 broken, 0 skipped$/m);
+    }
+  });
 
   await t.test('the command line starts from the installed package', () => {
     const bin = path.join(project, 'node_modules', '.bin', 'jobspool');
