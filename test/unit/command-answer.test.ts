@@ -38,6 +38,8 @@ test('a failed job is matched by the name of its error and by CommandFailed, and
   const failed = { kind: 'failed', error, permanent: false, names: ['App\\NoRoom', 'CommandFailed'], isSound: true };
   assert.deepEqual(endOf({ outcome: 'failed', error }), failed);
   assert.deepEqual(endOf({ outcome: 'failed', error, permanent: true }), { ...failed, permanent: true });
+  const extended = endOf({ outcome: 'failed', error: { ...error, names: ['LogicException', 7, 'App\\NoRoom'] } });
+  assert.deepEqual(extended, { ...failed, names: ['App\\NoRoom', 'LogicException', 'CommandFailed'] });
   assert.deepEqual(endOf({ outcome: 'failed', error, permanent: 'true' }), failed);
 });
 

@@ -13,7 +13,8 @@ declare(strict_types=1);
 
 require __DIR__ . '/load.php';
 
-if ($argc !== 2 || !is_file($argv[1])) {
+$bootstrap = realpath($argv[1] ?? '');
+if ($argc !== 2 || $bootstrap === false || !is_file($bootstrap)) {
     fwrite(STDERR, "usage: php worker.php BOOTSTRAP, the application's bootstrap/app.php, with its vendor folder beside it\n");
     exit(2);
 }
@@ -21,10 +22,10 @@ if ($argc !== 2 || !is_file($argv[1])) {
 Jobspool\protocol();
 
 // artisan loads this first as well. The classes may also come from elsewhere, a system's packages for example.
-if (is_file($autoloader = dirname($argv[1], 2) . '/vendor/autoload.php')) {
+if (is_file($autoloader = dirname($bootstrap, 2) . '/vendor/autoload.php')) {
     require $autoloader;
 }
-$app = require $argv[1];
+$app = require $bootstrap;
 $app->make(Illuminate\Contracts\Console\Kernel::class)->bootstrap();
 
 Jobspool\serve(new Jobspool\Laravel\Worker($app));

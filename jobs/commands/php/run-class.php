@@ -14,12 +14,13 @@ declare(strict_types=1);
 
 require __DIR__ . '/handler.php';
 
-if ($argc !== 2) {
+$load = realpath($argv[1] ?? '');
+if ($argc !== 2 || $load === false || !is_file($load)) {
     fwrite(STDERR, "usage: php run-class.php AUTOLOADER, the file that loads your classes (vendor/autoload.php)\n");
     exit(2);
 }
 Jobspool\protocol();
-require $argv[1];
+require $load;
 
 Jobspool\serve(static function (Jobspool\Job $job): mixed {
     $method = Jobspool\findMethod($job->class, $job->method);
