@@ -16,6 +16,9 @@ import { waitFor } from '../support/wait-for.ts';
 
 const ALLOWLIST = path.resolve(import.meta.dirname, '..', 'fixtures', 'warm-allowlist.json');
 
+/** Without care, one in four would be torn apart. */
+const CHATS = 40;
+
 const isInstalled = (program: string): boolean => {
   try {
     execFileSync(program, ['--version'], { stdio: 'ignore' });
@@ -68,18 +71,23 @@ test('a command that is kept runs job after job in one process, and how each end
     assert.deepEqual(request, { id: status.id, class: 'Warm', method: 'echo', params: { 'a b': 'ü\n' }, attempt: 1, traceparent });
     assert.deepEqual(rest, { protocol: 'lines', id: null, slot: status.attempts[0]?.runner, dir: service.dir });
   });
-  await t.test(
-    'all that it prints but its answers stands in the log of the job, also what came on stderr just before the answer',
-    async () => {
-      const text = log(spool, await run('Warm', 'talks'));
-      for (const line of ['on stderr, before\n', 'on stdout\n{"id":"another","outcome":"completed"}\n{ no json }\n', 'ä\nlast on stderr\n'])
-        assert.ok(text.includes(line), line);
-      assert.ok(text.includes('last on stdout\n'));
-      assert.equal(text.match(/ä/g)?.length, 200_000);
-      assert.doesNotMatch(text, /progress/);
-      assert.doesNotMatch(log(spool, await run('Warm', 'talks')), /another(.|\n)*another/);
-    },
-  );
+  await t.test('all that it prints but its answers stands in the log of the job, however much it is', async () => {
+    const text = log(spool, await run('Warm', 'talks'));
+    for (const line of ['on stderr, before\n', 'on stdout\n{"id":"another","outcome":"completed"}\n{ no json }\n', 'last on stderr\n'])
+      assert.ok(text.includes(line), line);
+    assert.ok(text.includes('last on stdout\n'));
+    assert.equal(text.match(/ä/g)?.length, 200_000);
+    assert.doesNotMatch(text, /progress/);
+    assert.doesNotMatch(log(spool, await run('Warm', 'talks')), /another(.|\n)*another/);
+  });
+  await t.test('what it prints on stderr just before its answer is never left for the next job', async () => {
+    const line = JSON.stringify({ class: 'Warm', method: 'chats' });
+    dropFile(spool, 'p5-now-chats.ndjson', `${line}\n`.repeat(CHATS));
+    for (let number = 1; number <= CHATS; number++) {
+      const text = log(spool, await waitForJob(spool, `chats.${number}`, { timeout: '60s' }));
+      assert.deepEqual([text.match(/on stdout/g)?.length, text.match(/on stderr/g)?.length], [1, 1], `chats.${number}`);
+    }
+  });
   await t.test('a failure keeps the name, message and stack that it gave, and is retried unless it is permanent', async () => {
     const status = await run('Warm', 'fails', [false]);
     assert.deepEqual(outcomes(status), ['failed', 'failed']);
@@ -230,6 +238,15 @@ test('a service that stops ends the processes that wait for jobs, also those tha
   assert.ok(lives(idle));
   assert.equal(await started.service.stop(), 0);
   assert.equal(lives(idle), false);
+});
+
+test('a process that waits for jobs may end what it has begun when its input ends, and a service that stops waits for it', async (t) => {
+  const started = await start(t, { JOBSPOOL_KILL_GRACE: '20s' });
+  if (!started) return;
+  const farewell = path.join(started.spool.tmp, 'farewell');
+  await started.run('Warm', 'parts', [farewell]);
+  assert.equal(await started.service.stop(), 0);
+  assert.equal(fs.readFileSync(farewell, 'utf8'), 'left');
 });
 
 test('a handler written with the Python helper ends alike with both protocols', async (t) => {
