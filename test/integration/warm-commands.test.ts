@@ -240,6 +240,15 @@ test('a service that stops ends the processes that wait for jobs, also those tha
   assert.equal(lives(idle), false);
 });
 
+test('a process that waits for jobs may end what it has begun when its input ends, and a service that stops waits for it', async (t) => {
+  const started = await start(t, { JOBSPOOL_KILL_GRACE: '20s' });
+  if (!started) return;
+  const farewell = path.join(started.spool.tmp, 'farewell');
+  await started.run('Warm', 'parts', [farewell]);
+  assert.equal(await started.service.stop(), 0);
+  assert.equal(fs.readFileSync(farewell, 'utf8'), 'left');
+});
+
 test('a handler written with the Python helper ends alike with both protocols', async (t) => {
   const started = await start(t, { JOBSPOOL_RUNNERS: '2' });
   if (!started) return;
