@@ -71,6 +71,9 @@ test('each job says who submitted it, whatever its file says, and what only some
   for (const [uid, name, body, umask] of drops) assert.equal((await drop(spool, uid, name, body, umask)).code, 0, name);
   const program = await run(ADA, ['run', 'Limited', 'noop', '--id', 'program']);
   assert.equal(program.code, 0, program.err);
+  const waits = await run(BOB, ['run', 'Free', 'noop', '--id', 'waits', '--wait']);
+  assert.deepEqual([waits.code, waits.out], [2, '']);
+  assert.match(waits.err, /EACCES.* it is closed to all others; in a drop folder, ask the API what became of a job/);
   await drain();
   const found = (id: string) => jobStatus(spool, id) as JobStatus;
   const isOf = (ids: string[], state: string, uid: number) =>
@@ -79,6 +82,7 @@ test('each job says who submitted it, whatever its file says, and what only some
       ids.map((id) => [id, state, uid]),
     );
   isOf(['hers', 'program', 'many.1', 'many.2', 'many.12', 'bad.1', 'bad.3'], 'completed', ADA);
+  assert.equal(found('waits'), undefined, 'nothing was submitted');
   isOf(['free', ...Array.from({ length: 12 }, (_, at) => `calls.${at + 1}`)], 'completed', BOB);
   isOf(['bad.2'], 'failed', ADA);
   isOf(['urgent', 'open'], 'rejected', ADA);
