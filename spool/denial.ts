@@ -1,6 +1,6 @@
 /** Permissions that are wrong, in words: who was denied, what, whose that is, and what to do about it. */
 import path from 'node:path';
-import type { Disk } from './disk.ts';
+import type { Disk, FileDetails } from './disk.ts';
 import { errnoOf } from './errors.ts';
 
 /** This process's user. */
@@ -20,11 +20,18 @@ export function denialOf(disk: Disk, error: unknown): string | undefined {
   const denied = (error as { path?: unknown }).path;
   if (!['EACCES', 'EPERM'].includes(errnoOf(error) ?? '') || typeof denied !== 'string') return undefined;
   const file = nearest(disk, denied);
-  const isOwn = detailsOf(disk, file)?.uid === process.getuid?.();
-  const remedy = isOwn
-    ? `chmod u+rwX ${file}`
-    : 'put that user into that group, or chgrp the spool to one of its groups and chmod g+rwxs its folders';
+  const remedy = remedyFor(detailsOf(disk, file), file);
   return `${file} ${ownerOf(disk, file)}, and this is ${who()}: ${remedy}`;
+}
+
+function remedyFor(details: FileDetails | undefined, file: string): string {
+  if (details?.uid === process.getuid?.()) return `chmod u+rwX ${file}`;
+  const opened = 'put that user into that group, or chgrp the spool to one of its groups and chmod g+rwxs its folders';
+  // To open it would end what it is closed for.
+  const isClosed = details !== undefined && (details.mode & 0o077) === 0;
+  return isClosed
+    ? `it is closed to all others; in a drop folder, ask the API what became of a job (GET /api/jobs/ID), else ${opened}`
+    : opened;
 }
 
 // A folder that may not be entered hides what is in it.

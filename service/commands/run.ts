@@ -62,7 +62,8 @@ Examples:
     .action(async (className: string, method: string, args: string[], flags: RunFlags, command: Command) => {
       const submission = submissionOf(className, method, args, flags);
       const { dir, durability } = configOf(command);
-      const spool = openSpool(dir, { durability, reach: 'submit' });
+      // Who may not see what becomes of a job is told so before it is submitted.
+      const spool = openSpool(dir, { durability, reach: flags.wait ? 'all' : 'submit' });
       const [id = ''] = await submit(spool, [submission]);
       await report(spool, id, flags);
     });

@@ -69,8 +69,15 @@ test('each job says who submitted it, whatever its file says, and what only some
     [BOB, 'p9-now-free.json', request({ class: 'Free' })],
   ];
   for (const [uid, name, body, umask] of drops) assert.equal((await drop(spool, uid, name, body, umask)).code, 0, name);
+  // What its producer keeps open, it can change after it was accepted.
+  assert.equal((await drop(spool, BOB, 'p5-20990101T000000Z-late.json', request({ class: 'Free' }))).code, 0);
+  const late = fs.openSync(path.join(spool.incoming, 'p5-20990101T000000Z-late.json'), 'r+');
+  t.after(() => fs.closeSync(late));
   const program = await run(ADA, ['run', 'Limited', 'noop', '--id', 'program']);
   assert.equal(program.code, 0, program.err);
+  const waits = await run(BOB, ['run', 'Free', 'noop', '--id', 'waits', '--wait']);
+  assert.deepEqual([waits.code, waits.out], [2, '']);
+  assert.match(waits.err, /EACCES.* it is closed to all others; in a drop folder, ask the API what became of a job/);
   await drain();
   const found = (id: string) => jobStatus(spool, id) as JobStatus;
   const isOf = (ids: string[], state: string, uid: number) =>
@@ -79,6 +86,7 @@ test('each job says who submitted it, whatever its file says, and what only some
       ids.map((id) => [id, state, uid]),
     );
   isOf(['hers', 'program', 'many.1', 'many.2', 'many.12', 'bad.1', 'bad.3'], 'completed', ADA);
+  assert.equal(found('waits'), undefined, 'nothing was submitted');
   isOf(['free', ...Array.from({ length: 12 }, (_, at) => `calls.${at + 1}`)], 'completed', BOB);
   isOf(['bad.2'], 'failed', ADA);
   isOf(['urgent', 'open'], 'rejected', ADA);
@@ -108,6 +116,13 @@ test('each job says who submitted it, whatever its file says, and what only some
     .map((line) => JSON.parse(line));
   const accepted = new Map(log.filter(({ event }) => event === 'accepted').map(({ id, submittedBy }) => [id, submittedBy]));
   assert.deepEqual([accepted.get('hers'), accepted.get('many'), accepted.get('calls'), accepted.get('free')], [ADA, ADA, BOB, BOB]);
+  isOf(['late'], 'scheduled', BOB);
+  fs.ftruncateSync(late);
+  fs.writeSync(late, request({ submittedBy: ADA }), 0);
+  fs.renameSync(
+    path.join(spool.pending, 'p5-20990101T000000.000Z-late.json'),
+    path.join(spool.pending, 'p5-20260101T000000.000Z-late.json'),
+  );
   // A person hands them in again, with and without the program: who submitted them has not changed.
   const failed = fs.readdirSync(spool.failed)[0] ?? '';
   assert.equal(fs.statSync(path.join(spool.failed, failed)).uid, SERVICE);
@@ -117,7 +132,8 @@ test('each job says who submitted it, whatever its file says, and what only some
   await drain();
   isOf(['bad.2'], 'failed', ADA);
   assert.equal(found('bad.2').attempts.length, 2);
-  isOf(['his', 'calls.13', 'calls.14'], 'rejected', BOB);
+  isOf(['his', 'calls.13', 'calls.14', 'late'], 'rejected', BOB);
+  assert.equal(found('late').reason, not);
   isOf(['urgent'], 'rejected', ADA);
   const listed = await run(SERVICE, ['ls', `state:completed submittedBy:${BOB}`, '--json']);
   assert.equal(listed.out.trim().split('\n').length, 13, listed.err);
