@@ -48,6 +48,8 @@ function start([program = '', ...args]: string[], spool: string): Consumer {
     JOBSPOOL_JOBS: path.join(import.meta.dirname, 'handlers.json'),
     JOBSPOOL_RUNNERS: '1',
     JOBSPOOL_PORT: '0',
+    // Who looks seldom cannot be seen to wait for two seconds.
+    JOBSPOOL_SCAN: '200ms',
   };
   const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = new Promise<string>((done) => {
