@@ -7,7 +7,7 @@ WORKDIR /build
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
-RUN node_modules/.bin/tsc -p tsconfig.build.json && cp -R ui/assets dist/ui/
+RUN npm run build
 
 # What the package needs where it runs, and nothing that builds.
 FROM ${BASE} AS modules
@@ -28,6 +28,7 @@ COPY --from=modules /app/node_modules /app/node_modules
 COPY --from=build /build/package.json /build/LICENSE /build/CHANGELOG.md /app/node_modules/jobspool/
 COPY --from=build /build/spool/README.md /build/spool/request.schema.json /app/node_modules/jobspool/spool/
 COPY --from=build /build/spool/producers /app/node_modules/jobspool/spool/producers
+COPY --from=build /build/spool/conformance/README.md /build/spool/conformance/*.json /app/node_modules/jobspool/spool/conformance/
 COPY --from=build /build/jobs/commands /app/node_modules/jobspool/jobs/commands
 COPY --from=build /build/dist /app/node_modules/jobspool/dist
 COPY docker/app /app

@@ -142,7 +142,7 @@ function momentOf(runAt: string): number {
 function wrongFile({ body }: Expected, file: string): string[] {
   const broken: string[] = [];
   const mode = fs.statSync(file).mode & 0o777;
-  if ((mode & 0o060) !== 0o060) broken.push(`expected the group to be able to read and write it, got the permissions ${mode.toString(8)}`);
+  if ((mode & 0o040) === 0) broken.push(`expected the group to be able to read it, got the permissions ${mode.toString(8)}`);
   if ((mode & 0o007) !== 0)
     broken.push(`expected nobody but user and group to have any right to it, got the permissions ${mode.toString(8)}`);
   if (body === undefined) return broken;

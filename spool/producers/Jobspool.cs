@@ -101,8 +101,8 @@ public sealed class Jobspool
     {
         using (var file = new FileStream(draft, FileMode.CreateNew, FileAccess.Write))
         {
-            // The service may be another user of the spool's group: whatever the umask, it may read and change the file.
-            if (IsUnix) chmod(draft, Convert.ToUInt32("660", 8));
+            // The service may be another user of the spool's group: whatever the umask, it may read the file, and nobody but its owner may change it.
+            if (IsUnix) chmod(draft, Convert.ToUInt32("640", 8));
             var bytes = new UTF8Encoding(false).GetBytes(Body());
             file.Write(bytes, 0, bytes.Length);
             file.Flush(true);

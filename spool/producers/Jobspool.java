@@ -148,8 +148,8 @@ public final class Jobspool {
 
     private static void write(Path draft, String body) throws IOException {
         try (FileChannel file = FileChannel.open(draft, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW)) {
-            // The service may be another user of the spool's group: whatever the umask, it may read and change the file.
-            if (!isWindows()) Files.setPosixFilePermissions(draft, PosixFilePermissions.fromString("rw-rw----"));
+            // The service may be another user of the spool's group: whatever the umask, it may read the file, and nobody but its owner may change it.
+            if (!isWindows()) Files.setPosixFilePermissions(draft, PosixFilePermissions.fromString("rw-r-----"));
             ByteBuffer bytes = StandardCharsets.UTF_8.encode(body);
             while (bytes.hasRemaining()) file.write(bytes);
             file.force(true);

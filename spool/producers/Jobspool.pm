@@ -63,9 +63,9 @@ sub _publish {
     my ($draft, $target) = ("$spool/tmp/$made.json", "$spool/incoming/$name");
     -d "$spool/incoming" or croak "enqueue a job: expected a spool in $spool, found none; start the service once, or set JOBSPOOL_DIR";
     my $failed = sub { my $why = "$!"; unlink $draft; croak "enqueue a job: $_[0]: $why; nothing was enqueued" };
-    sysopen(my $file, $draft, O_WRONLY | O_CREAT | O_EXCL, 0660) or $failed->($draft);
-    # The service may be another user of the spool's group: whatever the umask, it may read and change the file.
-    chmod 0660, $file;
+    sysopen(my $file, $draft, O_WRONLY | O_CREAT | O_EXCL, 0640) or $failed->($draft);
+    # The service may be another user of the spool's group: whatever the umask, it may read the file, and nobody but its owner may change it.
+    chmod 0640, $file;
     (print {$file} $text) && $file->flush && $file->sync && close $file or $failed->($draft);
     # An id of the caller's own may be there already: a rename would replace that request, a link does not.
     ($is_own ? link $draft, $target : rename $draft, $target) or $failed->($target);

@@ -51,8 +51,8 @@ function Submit-BackgroundJob {
         $bytes = [Text.UTF8Encoding]::new($false).GetBytes($body)
         $file = [IO.File]::Open($draft, 'CreateNew', 'Write')
         try { $file.Write($bytes, 0, $bytes.Length); $file.Flush($true) } finally { $file.Dispose() }
-        # The service may be another user of the spool's group: whatever the umask, it may read and change the file.
-        if ($isUnix) { chmod 660 $draft }
+        # The service may be another user of the spool's group: whatever the umask, it may read the file, and nobody but its owner may change it.
+        if ($isUnix) { chmod 640 $draft }
         # It does not replace a request of the same name: an id of the caller's own may be there already.
         [IO.File]::Move($draft, [IO.Path]::Combine($incoming, "p$Priority-$when-$name.json"))
     } catch {

@@ -9,8 +9,8 @@
 # arguments or no spool, 1 the spool cannot be written. Needs a `sync` that takes files (GNU, busybox); one that does not syncs everything.
 set -eu
 export LC_ALL=C
-# The service, of the spool's group, may read and change the file, and nobody else.
-umask 007
+# The service, of the spool's group, may read the file, and nobody else change it.
+umask 027
 
 refuse() { printf '%s\n' "$1" >&2; exit 2; }
 usage() { sed -n 's/^# usage: //p' "$0" >&2; exit 2; }

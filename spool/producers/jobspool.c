@@ -89,11 +89,11 @@ static void jobspool_field(FILE *file, const char *name, const char *text) {
 }
 
 static int jobspool_write(const struct jobspool_job *job, const char *draft) {
-    int descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0660);
+    int descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
     FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "w");
     if (!file) return -1;
-    /* The service may be another user of the spool's group: whatever the umask, it may read and change the file. */
-    fchmod(descriptor, 0660);
+    /* The service may be another user of the spool's group: whatever the umask, it may read the file, and nobody but its owner may change it. */
+    fchmod(descriptor, 0640);
     fprintf(file, "{\"params\":%s", job->params);
     jobspool_field(file, "class", job->class_name);
     jobspool_field(file, "method", job->method);

@@ -143,13 +143,13 @@ func publish(spool, made, name string, text []byte, isOwn bool) error {
 }
 
 func write(draft string, text []byte) error {
-	file, err := os.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o660)
+	file, err := os.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	// The service may be another user of the spool's group: whatever the umask, it may read and change the file.
-	if err := file.Chmod(0o660); err != nil && runtime.GOOS != "windows" {
+	// The service may be another user of the spool's group: whatever the umask, it may read the file, and nobody but its owner may change it.
+	if err := file.Chmod(0o640); err != nil && runtime.GOOS != "windows" {
 		return err
 	}
 	if _, err := file.Write(text); err != nil {

@@ -19,10 +19,13 @@ declare(strict_types=1);
  * @param int $delay seconds to wait before the first attempt
  * @param int $priority 1 to 10, higher runs first
  * @param int|null $retryDelay seconds before the first retry; null: the method's own
+ * @param DateTimeInterface|null $at when to run it, in place of a delay
+ * @param string|null $id one of your own: a second live job of it is refused; null: one is made
+ * @param string|null $traceparent that of W3C Trace Context, and $tracestate with it
  *
- * @throws ValueError for a wrong number
+ * @throws ValueError for a wrong argument
  * @throws JsonException for params that JSON cannot hold
- * @throws RuntimeException when the spool cannot be written
+ * @throws RuntimeException when the spool cannot be written, or a request of that id waits already
  */
 function runBackgroundJob(
     string $class,
@@ -31,26 +34,71 @@ function runBackgroundJob(
     ?int $retries = null,
     int $delay = 0,
     int $priority = 5,
-    ?int $retryDelay = null
+    ?int $retryDelay = null,
+    ?DateTimeInterface $at = null,
+    ?string $id = null,
+    ?string $traceparent = null,
+    ?string $tracestate = null
 ): string {
     if ($priority < 1 || $priority > 10) {
         throw new ValueError("priority: expected 1 to 10, got $priority");
     }
-    // A person may write \App\Jobs\X where ::class has no backslash in front; the allow-list knows one name.
-    $body = ['class' => ltrim($class, '\\'), 'method' => $method, 'params' => $params];
-    $policy = array_filter(['retries' => $retries, 'retryDelay' => $retryDelay], 'is_int');
-    foreach ($policy + ['delay' => $delay] as $name => $number) {
-        if ($number < 0) {
+    foreach (['retries' => $retries, 'retryDelay' => $retryDelay, 'delay' => $delay] as $name => $number) {
+        if ($number !== null && $number < 0) {
             throw new ValueError("$name: expected 0 or more, got $number");
         }
     }
-    $text = json_encode($body + $policy, JSON_THROW_ON_ERROR | JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_SLASHES | JSON_PRESERVE_ZERO_FRACTION);
+    if ($at !== null && $delay > 0) {
+        throw new ValueError('expected a delay or a time (at), got both');
+    }
+    if ($id !== null && preg_match('/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/D', $id) !== 1) {
+        throw new ValueError("id: an id is 1 to 100 of the characters A-Z a-z 0-9 . _ - and begins with a letter or a digit; got $id");
+    }
+    // A person may write \App\Jobs\X where ::class has no backslash in front; the allow-list knows one name.
+    $body = ['class' => ltrim($class, '\\'), 'method' => $method, 'params' => $params];
+    $fields = ['retries' => $retries, 'retryDelay' => $retryDelay, 'traceparent' => $traceparent, 'tracestate' => $tracestate];
+    $body += array_filter($fields, static fn ($value) => $value !== null);
+    $text = json_encode($body, JSON_THROW_ON_ERROR | JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_SLASHES | JSON_PRESERVE_ZERO_FRACTION);
     $now = new DateTimeImmutable('now', new DateTimeZone('UTC'));
-    $runAt = $delay === 0 ? 'now' : $now->modify("$delay seconds")->format('Ymd\THis.v\Z');
-    $id = $now->format('Ymd\THis.u\Z') . '-' . bin2hex(random_bytes(3));
+    $runAt = $at !== null || $delay > 0 ? jobspoolStamp($at ?? $now->modify("$delay seconds")) : 'now';
+    $made = $now->format('Ymd\THis.u\Z') . '-' . bin2hex(random_bytes(3));
 
     $spool = getenv('JOBSPOOL_DIR') ?: './var/spool';
-    $draft = "$spool/tmp/$id.json";
+    $name = "p$priority-$runAt-" . ($id ?? $made) . '.json';
+    // An id of the caller's own may be there already: a rename would replace that request, a link does not.
+    $problem = jobspoolPublish("$spool/tmp/$made.json", "$spool/incoming/$name", "$text\n", $id === null ? 'rename' : 'link');
+    if ($problem !== null) {
+        throw new RuntimeException("enqueue $class.$method as $name in the spool $spool: $problem; nothing was enqueued");
+    }
+    // The name itself survives a power cut once its folder is synced; Windows syncs no folders.
+    if (PHP_OS_FAMILY !== 'Windows' && $folder = @fopen("$spool/incoming", 'r')) {
+        fsync($folder);
+        fclose($folder);
+    }
+    return $id ?? $made;
+}
+
+/**
+ * Milliseconds are cut off: one more keeps the promise that a job never runs before its time.
+ *
+ * @internal
+ */
+function jobspoolStamp(DateTimeInterface $time): string
+{
+    $utc = DateTimeImmutable::createFromInterface($time)->setTimezone(new DateTimeZone('UTC'));
+    $isWhole = (int) $utc->format('u') % 1000 === 0;
+    return ($isWhole ? $utc : $utc->modify('+1 msec'))->format('Ymd\THis.v\Z');
+}
+
+/**
+ * Writes the draft and moves it to its place, and leaves nothing behind when that fails.
+ *
+ * @internal
+ *
+ * @return string|null what went wrong
+ */
+function jobspoolPublish(string $draft, string $target, string $text, callable $move): ?string
+{
     // Not @ and error_get_last(): a framework that handles errors itself (Laravel) leaves nothing there.
     $why = 'the disk took only a part of it';
     set_error_handler(static function (int $level, string $message) use (&$why): bool {
@@ -59,21 +107,16 @@ function runBackgroundJob(
     });
     try {
         $file = fopen($draft, 'x');
-        $written = $file && fwrite($file, "$text\n") === strlen($text) + 1 && fsync($file) && fclose($file);
-        $written = $written && rename($draft, "$spool/incoming/p$priority-$runAt-$id.json");
+        // The service may be another user of the spool's group: whatever the umask, it may read the file, and nobody but its owner may change it.
+        $isWritten = $file && chmod($draft, 0640) && fwrite($file, $text) === strlen($text) && fsync($file) && fclose($file);
+        $isMoved = $isWritten && $move($draft, $target);
+        if (is_file($draft)) {
+            unlink($draft);
+        }
     } finally {
         restore_error_handler();
     }
-    if (!$written) {
-        @unlink($draft);
-        throw new RuntimeException("enqueue $class.$method in the spool $spool: $why");
-    }
-    // The rename itself survives a power cut once its folder is synced; Windows syncs no folders.
-    if (PHP_OS_FAMILY !== 'Windows' && $folder = @fopen("$spool/incoming", 'r')) {
-        fsync($folder);
-        fclose($folder);
-    }
-    return $id;
+    return $isMoved ? null : $why;
 }
 
 /**

@@ -89,10 +89,10 @@ def _publish(spool, name, text, may_replace):
 
 
 def _shared(path, flags):
-    """The service may be another user of the spool's group: whatever the umask, it may read and change the file."""
-    descriptor = os.open(path, flags, 0o660)
+    """The service may be another user of the spool's group: whatever the umask, it may read the file, and nobody but its owner may change it."""
+    descriptor = os.open(path, flags, 0o640)
     if hasattr(os, "fchmod"):
-        os.fchmod(descriptor, 0o660)
+        os.fchmod(descriptor, 0o640)
     return descriptor
 
 

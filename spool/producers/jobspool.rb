@@ -75,9 +75,9 @@ module Jobspool
   end
 
   def write(draft, text)
-    File.open(draft, File::WRONLY | File::CREAT | File::EXCL, 0o660) do |file|
-      # The service may be another user of the spool's group: whatever the umask, it may read and change the file.
-      file.chmod(0o660)
+    File.open(draft, File::WRONLY | File::CREAT | File::EXCL, 0o640) do |file|
+      # The service may be another user of the spool's group: whatever the umask, it may read the file, and nobody but its owner may change it.
+      file.chmod(0o640)
       file.write(text)
       file.fsync
     end

@@ -132,9 +132,9 @@ impl Job {
 
 fn write(draft: &Path, body: &str) -> Result<()> {
     let mut file = fs::OpenOptions::new().write(true).create_new(true).open(draft)?;
-    // The service may be another user of the spool's group: whatever the umask, it may read and change the file.
+    // The service may be another user of the spool's group: whatever the umask, it may read the file, and nobody but its owner may change it.
     #[cfg(unix)]
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o660))?;
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o640))?;
     file.write_all(body.as_bytes())?;
     file.sync_all()
 }
