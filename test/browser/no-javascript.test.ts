@@ -79,7 +79,14 @@ test('a bulk action in the background is followed by looking again, without a sc
   const { spool } = await service();
   for (let n = 0; n < 250; n++) plant(spool, 'cancelled', { id: `off-${n}`, class: 'Trouble', method: 'noop', params: [] });
   const page = await withoutScript(t, '/dashboard/jobs?state=cancelled');
-  await page.getByRole('button', { name: 'Delete all 250 cancelled…' }).click();
+  const deleteAll = page.getByRole('button', { name: 'Delete all 250 cancelled…' });
+  // A page may be as of a moment ago, when not all of them were there, and without a script it does not change by itself.
+  await waitFor(async () => {
+    if (await deleteAll.isVisible()) return true;
+    await page.reload();
+    return false;
+  }, 'the list to have all of them');
+  await deleteAll.click();
   await page.getByRole('button', { name: 'Delete 250 jobs' }).click();
   await page.waitForURL('**/operations/*');
   await waitFor(async () => {
