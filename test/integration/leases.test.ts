@@ -16,7 +16,7 @@ import { type Container, noNamespaces, startContainer } from '../support/namespa
 import { dropFile, type ServiceOptions, startService, tempSpool } from '../support/spool.ts';
 import { TROUBLE } from '../support/trouble.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { whereabouts } from '../support/whereabouts.ts';
+import { slotsEmpty, whereabouts } from '../support/whereabouts.ts';
 
 const ALLOWLIST = path.resolve(import.meta.dirname, '..', 'fixtures', 'stubborn-allowlist.ts');
 const STALE_MS = 5_000;
@@ -215,13 +215,15 @@ suite('leases', { concurrency: 3 }, () => {
       const both = await Promise.all([start(t, { dir: spool.root }), start(t, { dir: spool.root })]);
       for (let index = jobs / 2; index < jobs; index++) dropFile(spool, `p5-now-r${index}.json`, trouble('noop'));
       await waitFor(() => [...completedLines(spool)].length >= jobs, 'all to be completed', { timeoutMs: 60_000 });
-      const said = both.map(({ service }) => service.output()).join('');
-      assert.equal(said.match(/"event":"accepted"/g)?.length, jobs);
+      await slotsEmpty(spool);
       for (let index = 0; index < jobs; index++)
         assert.deepEqual(whereabouts(spool, `r${index}`), ['ledger'], `r${index} of round ${round}`);
       assert.deepEqual(fs.readdirSync(spool.rejected), []);
       await Promise.all(both.map(({ service }) => service.stop()));
       assert.deepEqual(fs.readdirSync(spool.running), [], 'no slot is left');
+      // When both have ended: a line comes later than what it tells of.
+      const log = fs.readFileSync(path.join(spool.logs, 'background_jobs.log'), 'utf8');
+      assert.equal(log.match(/"event":"accepted"/g)?.length, jobs);
     }
   });
 });

@@ -107,7 +107,7 @@ test('background-job-runner.php enqueues what it is called with, and tells the e
   }
   const nowhere = await runPhp(path.join(dir, 'nowhere'), PACKAGE, RUNNER, 'Shop\\Till');
   assert.equal(nowhere.code, 2);
-  assert.match(nowhere.err, /enqueue Shop\\Till\.handle in the spool .*nowhere: .*No such file or directory/);
+  assert.match(nowhere.err, /enqueue Shop\\Till\.handle as p5-now-.* in the spool .*nowhere: .*No such file or directory/);
 });
 
 test('a handler in PHP says the same in both protocols', (t) => {
