@@ -1,22 +1,13 @@
 /** A spool for producers that do not trust each other: they share `tmp/` and `incoming/`, where each may move its own files alone, and may enter nothing else. */
 import type { FileDetails } from './disk.ts';
+import { FOLDERS } from './layout.ts';
 import type { Spool } from './spool.ts';
 
 /** What producers may write to. */
 export const SHARED_FOLDERS = ['tmp', 'incoming'] as const;
 
 /** What they may not: whoever writes there makes files pass for the service's. */
-export const PRIVATE_FOLDERS = [
-  'pending',
-  'retrying',
-  'running',
-  'completed',
-  'failed',
-  'cancelled',
-  'rejected',
-  'cancel',
-  'logs',
-] as const;
+export const PRIVATE_FOLDERS = FOLDERS.filter((folder) => folder !== 'tmp' && folder !== 'incoming' && folder !== 'jobLogs');
 
 const STICKY = 0o1000;
 const OTHERS_WRITE = 0o022;

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-/** The folders of a spool, version 1. */
+/** The folders of a spool, version 1, as the protocol has them: not taken from this service, which is tried by them too. */
 const FOLDERS = [
   'tmp',
   'incoming',

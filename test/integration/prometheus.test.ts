@@ -1,12 +1,11 @@
 /** What somebody sees who watches the service with Prometheus: the shipped configuration, the alert rules and Grafana's dashboard, tried with the real thing. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { openSpool } from '../../spool/spool.ts';
-import { afterwards } from '../support/afterwards.ts';
 import { PROMETHEUS_FOLDER, type Prometheus, promtool, skipsWithoutPrometheus, startPrometheus } from '../support/prometheus.ts';
+import { startServer } from '../support/server.ts';
 import { dropFile, startService } from '../support/spool.ts';
 import { TROUBLE } from '../support/trouble.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -61,21 +60,11 @@ test('Prometheus scrapes the service as it is configured, and finds what its job
 test('jobspool ui has the metrics of the spool, whoever serves it', async (t) => {
   const service = await startService(t, { allowlist: TROUBLE });
   const spool = openSpool(service.dir, { durability: 'none' });
-  const ui = spawn(process.execPath, ['service/main.ts', 'ui'], {
+  const output = await startServer(t, [process.execPath, 'service/main.ts', 'ui'], (printed) => printed.includes('dashboard started'), {
     cwd: ROOT,
-    stdio: ['ignore', 'pipe', 'ignore'],
     env: { ...process.env, JOBSPOOL_DIR: service.dir, JOBSPOOL_JOBS: TROUBLE, JOBSPOOL_PORT: '0' },
+    timeoutMs: 60_000,
   });
-  const exited = new Promise((resolve) => ui.once('exit', resolve));
-  afterwards(t, async () => {
-    ui.kill('SIGTERM');
-    await exited;
-  });
-  let output = '';
-  ui.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-    output += chunk;
-  });
-  await waitFor(() => output.includes('dashboard started'), 'the dashboard to start', { timeoutMs: 60_000 });
   const base = /http:\/\/[^\s/"]+/.exec(output)?.[0];
   dropFile(spool, 'p5-now-a.json', { class: 'Trouble', method: 'noop' });
   const scrape = async () => (await fetch(`${base}/metrics`)).text();

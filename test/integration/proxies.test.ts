@@ -1,15 +1,14 @@
 /** The snippets in docker/proxy/, as they are, before the real service: each serves the dashboard under its path and lets live events through at once. */
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { openSpool } from '../../spool/spool.ts';
-import { afterwards } from '../support/afterwards.ts';
-import { freePort, isListening, serveByNginx, skipsWithoutNginx } from '../support/nginx.ts';
+import { serveByNginx, skipsWithoutNginx } from '../support/nginx.ts';
+import { freePort, isListening, startServer } from '../support/server.ts';
 import { dropFile, startService, tempFolder } from '../support/spool.ts';
 import { TROUBLE } from '../support/trouble.ts';
-import { waitFor } from '../support/wait-for.ts';
 
 const snippet = (name: string): string => fs.readFileSync(path.resolve(import.meta.dirname, '../../docker/proxy', name), 'utf8');
 const ANYBODY = { JOBSPOOL_BASE_PATH: '/jobs', JOBSPOOL_AUTH: 'none' };
@@ -39,13 +38,7 @@ async function serveByCaddy(t: TestContext, text: string): Promise<number> {
   const port = await freePort();
   const file = path.join(folder, 'Caddyfile');
   fs.writeFileSync(file, `{\n\tadmin off\n\tgrace_period 1s\n}\n${text.replace(/^:80 /m, `http://127.0.0.1:${port} `)}`);
-  const child = spawn('caddy', ['run', '--config', file], { stdio: 'ignore', env: { ...process.env, HOME: folder } });
-  const exited = new Promise((resolve) => child.once('exit', resolve));
-  afterwards(t, async () => {
-    child.kill('SIGTERM');
-    await exited;
-  });
-  await waitFor(() => (child.exitCode === null ? isListening(port) : assert.fail(`caddy ended with ${child.exitCode}`)), 'caddy to listen');
+  await startServer(t, ['caddy', 'run', '--config', file], () => isListening(port), { env: { ...process.env, HOME: folder } });
   return port;
 }
 

@@ -1,12 +1,10 @@
 /** A real nginx before the service, as one that serves more than it would have it. */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
-import { afterwards } from './afterwards.ts';
+import { freePort, isListening, startServer } from './server.ts';
 import { tempFolder } from './spool.ts';
-import { waitFor } from './wait-for.ts';
 
 /** True, and says so, when this machine has no nginx. */
 export function skipsWithoutNginx(t: TestContext): boolean {
@@ -26,20 +24,7 @@ export async function serveByNginx(t: TestContext, lines: string): Promise<numbe
   const port = await freePort();
   const file = path.join(folder, 'nginx.conf');
   fs.writeFileSync(file, configuration(folder, port, lines));
-  const child = spawn('nginx', ['-p', folder, '-e', 'stderr', '-c', file], { stdio: ['ignore', 'ignore', 'pipe'] });
-  const exited = new Promise((resolve) => child.once('exit', resolve));
-  afterwards(t, async () => {
-    child.kill('SIGTERM');
-    await exited;
-  });
-  let errors = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    errors += text;
-  });
-  await waitFor(() => {
-    if (child.exitCode !== null) throw new Error(`nginx ended with ${child.exitCode} before it listened:\n${errors}`);
-    return isListening(port);
-  }, 'nginx to listen');
+  await startServer(t, ['nginx', '-p', folder, '-e', 'stderr', '-c', file], () => isListening(port));
   return port;
 }
 
@@ -68,22 +53,4 @@ http {
   }
 }
 `;
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer().once('error', reject);
-    server.listen(0, () => {
-      const { port } = server.address() as net.AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
-}
-
-export function isListening(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = net.connect(port, '127.0.0.1');
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
-  });
 }

@@ -1,12 +1,10 @@
 /** A real Prometheus that scrapes a service by the project's own configuration. */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
-import { afterwards } from './afterwards.ts';
+import { freePort, startServer } from './server.ts';
 import { tempFolder } from './spool.ts';
-import { waitFor } from './wait-for.ts';
 
 export const PROMETHEUS_FOLDER = path.resolve(import.meta.dirname, '../../docker/prometheus');
 
@@ -45,22 +43,10 @@ export async function startPrometheus(t: TestContext, target: string, token: str
   fs.writeFileSync(path.join(folder, 'prometheus.yml'), configuration);
   fs.writeFileSync(path.join(folder, 'token'), token);
   fs.copyFileSync(path.join(PROMETHEUS_FOLDER, 'alerts.yml'), path.join(folder, 'alerts.yml'));
-  const args = ['--config.file=prometheus.yml', '--storage.tsdb.path=data', `--web.listen-address=127.0.0.1:${port}`];
-  const child = spawn('prometheus', args, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
-  const exited = new Promise((resolve) => child.once('exit', resolve));
-  afterwards(t, async () => {
-    child.kill('SIGTERM');
-    await exited;
-  });
-  let errors = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    errors += text;
-  });
+  const command = ['prometheus', '--config.file=prometheus.yml', '--storage.tsdb.path=data', `--web.listen-address=127.0.0.1:${port}`];
   const base = `http://127.0.0.1:${port}`;
-  await waitFor(async () => {
-    if (child.exitCode !== null) throw new Error(`prometheus ended with ${child.exitCode}:\n${errors}`);
-    return (await fetch(`${base}/-/ready`).catch(() => undefined))?.status === 200;
-  }, 'Prometheus to be ready');
+  const isReady = async () => (await fetch(`${base}/-/ready`).catch(() => undefined))?.status === 200;
+  await startServer(t, command, isReady, { cwd: folder });
   return {
     targets: async () => (await fetch(`${base}/api/v1/targets`)).text(),
     async query(expression) {
@@ -73,13 +59,3 @@ export async function startPrometheus(t: TestContext, target: string, token: str
 }
 
 type Answer = { status: string; error?: string; data: { result: { metric: Record<string, string>; value: [number, string] }[] } };
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as net.AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
-}

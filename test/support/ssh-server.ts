@@ -1,13 +1,11 @@
 /** A real OpenSSH server on the loopback interface, and `ssh` and `sftp` that find it under the name of a page. */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
-import { afterwards } from './afterwards.ts';
+import { freePort, startServer } from './server.ts';
 import { tempFolder } from './spool.ts';
-import { waitFor } from './wait-for.ts';
 
 /** Programs of this name and its clients; `skipsWithoutSsh` says which package has them. */
 const SSHD = '/usr/sbin/sshd';
@@ -32,13 +30,7 @@ export async function sshServer(t: TestContext, host: string): Promise<{ bin: st
     fs.writeFileSync(at(`bin/${program}`), `#!/bin/sh\nexec /usr/bin/${program} -F ${at('client')} "$@"\n`, { mode: 0o755 });
   // Where the server is to shut in its part that has not signed in anybody yet; a package's start script makes it.
   if (process.getuid?.() === 0) fs.mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
-  const server = spawn(SSHD, ['-D', '-e', '-f', at('sshd')], { stdio: ['ignore', 'ignore', 'pipe'] });
-  afterwards(t, () => server.kill());
-  let said = '';
-  server.stderr.setEncoding('utf8').on('data', (text: string) => {
-    said += text;
-  });
-  await waitFor(() => said.includes('Server listening') || failed(server.exitCode, said), 'the SSH server to listen');
+  await startServer(t, [SSHD, '-D', '-e', '-f', at('sshd')], (printed) => printed.includes('Server listening'));
   return { bin: at('bin'), user };
 }
 
@@ -63,16 +55,3 @@ UserKnownHostsFile /dev/null
 StrictHostKeyChecking no
 LogLevel ERROR
 `;
-
-function failed(code: number | null, said: string): false {
-  if (code === null) return false;
-  throw new Error(`the SSH server ended with ${code} before it listened\n${said}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
