@@ -3,6 +3,7 @@ import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { SHARED_FOLDERS } from '../drop-folder.ts';
 import { withSpool } from './scratch-spool.ts';
 import { brokenSteps, parseCalls, TRACED } from './system-calls.ts';
 import type { Verdict } from './verdict.ts';
@@ -16,7 +17,7 @@ export type ProducerCase = {
   needs?: string[];
   /** Its system calls are looked at. */
   watched?: true;
-  before?: 'no-spool' | 'no-room' | { incoming: string };
+  before?: 'no-spool' | 'no-room' | 'drop-folder' | { incoming: string };
   expect?: Expected;
   /** What stderr says, as an expression, when the arguments are wrong: exit code 2. */
   refused?: string;
@@ -46,6 +47,8 @@ function check(one: ProducerCase, command: string[], spool: string): string[] {
   const ran = run(one, command, spool);
   if (ran.result.error) return [`start ${command[0]}: ${ran.result.error.message}`];
   const broken = one.expect === undefined ? refusal(one, ran, spool) : success(one.expect, ran, spool);
+  if (one.before === 'drop-folder' && broken.length === 0)
+    broken.push(...sharedFile(path.join(spool, 'incoming', incoming(spool)[0] as string)));
   if (one.watched && broken.length === 0) broken.push(...brokenSteps(parseCalls(ran.calls), spool, incoming(spool)[0] as string));
   const changed = [...before].filter(([file, text]) => fs.readFileSync(file, 'utf8') !== text);
   return [...broken, ...changed.map(([file]) => `expected ${path.basename(file)}, which was in incoming/ before, to be left as it was`)];
@@ -54,6 +57,7 @@ function check(one: ProducerCase, command: string[], spool: string): string[] {
 /** What must be as it is now afterwards. */
 function prepare({ before }: ProducerCase, spool: string): Map<string, string> {
   if (before === 'no-spool') fs.rmSync(spool, { recursive: true });
+  if (before === 'drop-folder') for (const folder of SHARED_FOLDERS) fs.chmodSync(path.join(spool, folder), 0o3770);
   if (typeof before !== 'object') return new Map();
   const file = path.join(spool, 'incoming', before.incoming);
   fs.writeFileSync(file, '{"class":"Somebody","params":["else"]}\n');
@@ -152,6 +156,11 @@ function wrongFile({ body }: Expected, file: string): string[] {
   if (got === undefined) broken.push(`expected UTF-8 JSON, got ${bytes.toString()}`);
   else if (!isDeepStrictEqual(whole, body)) broken.push(`expected the body ${JSON.stringify(body)}, got ${JSON.stringify(got)}`);
   return broken;
+}
+
+function sharedFile(file: string): string[] {
+  const mode = fs.statSync(file).mode & 0o777;
+  return (mode & 0o020) === 0 ? [] : [`expected nobody but its owner to be able to change it, got the permissions ${mode.toString(8)}`];
 }
 
 function parsed(bytes: Buffer): unknown {

@@ -112,6 +112,7 @@ const FAULTS: [what: string, from: string | RegExp, to: string, only: string, sa
   ['rounds a delay down', ' + delay + 1', ' + delay - 1', 'a delay in seconds', /expected a run-at from/],
   ['lets nobody else read', 'umask 027', 'umask 077', 'a class alone', /expected the group to be able to read/],
   ['lets everybody read', 'umask 027', 'umask 002', 'a class alone', /nobody but user and group/],
+  ['lets the group write', 'umask 027', 'umask 007', 'in a drop folder', /nobody but its owner to be able to change it/],
   ['loses backslashes', String.raw`s/[\\"]/\\&/g`, 's/a/a/', 'a class in a namespace', /UTF-8 JSON|expected the body/],
   ['replaces a request', 'ln "$draft"', 'mv "$$draft"', 'a request of the same name', /in incoming\/ before, to be left as it was/],
   [
