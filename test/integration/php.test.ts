@@ -110,6 +110,15 @@ test('background-job-runner.php enqueues what it is called with, and tells the e
   assert.match(nowhere.err, /enqueue Shop\\Till\.handle as p5-now-.* in the spool .*nowhere: .*No such file or directory/);
 });
 
+test('why a request could not be written is said also where a framework handles the errors of PHP', async (t) => {
+  if (MISSING) return t.skip(MISSING);
+  const nowhere = path.join(tempFolder(t), 'nowhere');
+  const script = "set_error_handler(static fn () => true); require 'spool/producers/jobspool.php'; runBackgroundJob('A');";
+  const { code, out, err } = await runPhp(nowhere, PACKAGE, '-r', script);
+  assert.equal(code, 255);
+  assert.match(out + err, /enqueue A\.handle as p5-now-.*nowhere: .*No such file or directory; nothing was enqueued/);
+});
+
 test('a handler in PHP says the same in both protocols', (t) => {
   if (MISSING) return t.skip(MISSING);
   const folder = tempFolder(t);
