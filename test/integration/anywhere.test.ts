@@ -141,9 +141,14 @@ async function section(name: string) {
   const block = (at: number) =>
     (blocks[at] ?? assert.fail(`${PAGE} has no block ${at} under "${name}"`)).replaceAll('/srv/spool', spool.root);
   const completed = async (id: RegExp, result: string) => {
-    const found = await waitFor(() => completedId(id), `a job ${id} to be completed`);
-    const status = jobStatus(spool, found);
-    assert.deepEqual([status?.result, status?.submittedBy], [result, process.getuid?.()]);
+    const found = await waitFor(() => completedId(id), `a job ${id} to have its line in the ledger`);
+    // Its file leaves the slot a moment later, and until then it runs.
+    const status = await waitFor(() => overStatus(found), `${found} to be over`);
+    assert.deepEqual([status.result, status.submittedBy], [result, process.getuid?.()]);
+  };
+  const overStatus = (id: string) => {
+    const status = jobStatus(spool, id);
+    return status?.state === 'completed' ? status : undefined;
   };
   const completedId = (id: RegExp): string | undefined => {
     const rejected = fs.readdirSync(spool.rejected).find((file) => file.endsWith('.reason.json'));
