@@ -8,6 +8,7 @@ import { jobStatus } from '../../spool/query.ts';
 import { openSpool, type Spool } from '../../spool/spool.ts';
 import { brokenPromises, stillLive } from '../support/invariants.ts';
 import { runProgram, runShell } from '../support/program.ts';
+import { serviceLog } from '../support/service-log.ts';
 import { dropFile, startService, tempFolder } from '../support/spool.ts';
 import { TROUBLE } from '../support/trouble.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -54,7 +55,9 @@ for (const tool of ['tar', 'rsync']) {
     assert.deepEqual(brokenPromises(restored, acknowledged), []);
     const settled = await runProgram(copy, ['fsck']);
     assert.equal(settled.code, 0, settled.out);
-    const ranAgain = eventsSince(restored, began).filter(({ event, id }) => event === 'running' && over.includes(id));
+    const ranAgain = serviceLog(restored).filter(
+      ({ event, id, time }) => time > began && event === 'running' && over.includes(id as string),
+    );
     assert.deepEqual(ranAgain, []);
     assert.deepEqual([jobStatus(restored, 'failed')?.state, jobStatus(restored, 'later')?.state], ['failed', 'scheduled']);
     assert.equal(jobStatus(restored, 'long')?.attempts[0]?.outcome, 'lost');
@@ -105,11 +108,3 @@ async function backUp(t: TestContext, tool: string, dir: string): Promise<string
 }
 
 const isOver = (spool: Spool, id: string): boolean => ['completed', 'failed'].includes(jobStatus(spool, id)?.state ?? '');
-
-const eventsSince = (spool: Spool, time: string): { event: string; id: string; time: string }[] =>
-  fs
-    .readFileSync(path.join(spool.logs, 'background_jobs.log'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line))
-    .filter((line) => line.time > time);

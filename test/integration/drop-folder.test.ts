@@ -8,6 +8,7 @@ import { completedLines, type JobStatus, jobStatus } from '../../spool/query.ts'
 import { openSpool, type Spool } from '../../spool/spool.ts';
 import { codeBlocks } from '../support/code-blocks.ts';
 import { type Ran, runShell } from '../support/program.ts';
+import { serviceLog } from '../support/service-log.ts';
 import { tempFolder } from '../support/spool.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..', '..');
@@ -109,12 +110,11 @@ test('each job says who submitted it, whatever its file says, and what only some
   ] as const)
     assert.equal(reasonOf(name), reason);
   assert.equal(found('calls.13').reason, not);
-  const log = fs
-    .readFileSync(path.join(spool.logs, 'background_jobs.log'), 'utf8')
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line));
-  const accepted = new Map(log.filter(({ event }) => event === 'accepted').map(({ id, submittedBy }) => [id, submittedBy]));
+  const accepted = new Map(
+    serviceLog(spool)
+      .filter(({ event }) => event === 'accepted')
+      .map(({ id, submittedBy }) => [id, submittedBy]),
+  );
   assert.deepEqual([accepted.get('hers'), accepted.get('many'), accepted.get('calls'), accepted.get('free')], [ADA, ADA, BOB, BOB]);
   isOf(['late'], 'scheduled', BOB);
   fs.ftruncateSync(late);

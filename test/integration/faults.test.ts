@@ -17,6 +17,7 @@ import { openSpool, type Spool } from '../../spool/spool.ts';
 import { waitForJob } from '../../spool/wait.ts';
 import { aPolicy } from '../support/a-job.ts';
 import { afterwards } from '../support/afterwards.ts';
+import { linesUntil } from '../support/service-log.ts';
 import { dropFile, type Service, type ServiceOptions, startService, tempFolder, tempSpool } from '../support/spool.ts';
 import { TROUBLE } from '../support/trouble.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -260,13 +261,8 @@ test('the job behind one that blocked past its timeout, heard TERM and then retu
   await waitFor(() => fs.readdirSync(spool.pending).length === 2, 'both jobs to wait');
   fs.rmSync(spool.paused);
   assert.equal((await waitForJob(spool, 'innocent', { timeout: '30s' })).state, 'completed');
-  const events = fs
-    .readFileSync(path.join(spool.logs, 'background_jobs.log'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line));
-  const ofInnocent = events.filter(({ id }) => id === 'innocent').map(({ event }) => event);
-  assert.deepEqual(ofInnocent, ['accepted', 'running', 'completed']);
+  const events = (await linesUntil(spool, 'innocent', 'completed')).map(({ event }) => event);
+  assert.deepEqual(events, ['accepted', 'running', 'completed']);
 });
 
 test('a failed job whose body is as large as bodies may be can be moved back and runs', async (t) => {

@@ -11,6 +11,7 @@ import { completedLines, jobStatus } from '../../spool/query.ts';
 import { openSpool, type Spool } from '../../spool/spool.ts';
 import { waitForJob } from '../../spool/wait.ts';
 import { BODIES, LATIN_NAMES, NAMES, outsideOf, STRANGERS } from '../support/hostile-files.ts';
+import { linesUntil } from '../support/service-log.ts';
 import { dropFile, type Service, type ServiceOptions, startService } from '../support/spool.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { whereabouts } from '../support/whereabouts.ts';
@@ -128,8 +129,8 @@ test('what a producer writes into the file of a job that runs changes nothing of
     ] as const;
   });
   for (const [id, fd] of fds) {
-    // Once it is claimed its runner still has to read it: what is written in that moment is checked again (the test above).
-    await waitFor(() => hasBegun(spool, id), `${id} to run`, LONG);
+    // Once it is claimed its runner still has to read it: what is written in that moment is checked again (the test above). It says so when it has.
+    await linesUntil(spool, id, 'running');
     rewrite(fd, JSON.stringify(ends[id]));
   }
   for (const id of ['evil', 'large', 'torn']) {
@@ -273,12 +274,6 @@ function dropOpen(t: TestContext, spool: Spool, id: string, body: string): numbe
 function rewrite(fd: number, text: string): void {
   fs.ftruncateSync(fd, 0);
   fs.writeSync(fd, text, 0);
-}
-
-/** Whether its handler has been called: the runner says so when it has read and checked the file. */
-function hasBegun(spool: Spool, id: string): boolean {
-  const lines = fs.readFileSync(path.join(spool.logs, 'background_jobs.log'), 'utf8').trimEnd().split('\n');
-  return lines.some((line) => line.includes('"event":"running"') && line.includes(`"id":"${id}"`));
 }
 
 /** How many of these are in the ledger, once. */

@@ -14,6 +14,7 @@ import { waitForJob } from '../../spool/wait.ts';
 import { SIZE, TREES, WAYS } from '../fixtures/stubborn.ts';
 import { afterwards } from '../support/afterwards.ts';
 import { randomFrom } from '../support/random.ts';
+import { linesUntil } from '../support/service-log.ts';
 import { dropFile, type ServiceOptions, startService } from '../support/spool.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { whereabouts } from '../support/whereabouts.ts';
@@ -43,6 +44,9 @@ const CASES: Case[] = [
     .filter((way) => way !== 'obey')
     .map((way) => ({ name: `a handler that ${way}`, tree: 'bare-session' as const, body: handler('bare-session', way) })),
 ].map((one, index) => ({ ...one, id: `case-${index}` }));
+
+/** The events of which each job has one. */
+const FINAL = ['completed', 'failed', 'cancelled'];
 
 const pidsIn = (file: string) => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8').split('\n').filter(Boolean).map(Number) : []);
 const lives = (pid: number) => platform.processStart(pid) !== undefined;
@@ -222,7 +226,6 @@ test('a cancellation that comes as its job begins or ends leaves one final state
     assert.deepEqual([innocent.state, innocent.attempts.length], ['completed', 1], `innocent-${index}`);
     assert.equal(fs.existsSync(at('told', index)), false, `innocent-${index} was told to end`);
   }
-  const log = fs.readFileSync(path.join(spool.logs, 'background_jobs.log'), 'utf8');
   const ends: Record<string, number> = {};
   for (const index of indices) {
     await waitFor(() => whereabouts(spool, `race-${index}`)[0]?.startsWith('running') === false, `race-${index} to be over`);
@@ -231,11 +234,8 @@ test('a cancellation that comes as its job begins or ends leaves one final state
     // One that is late and ends by itself before its watchdog looks has completed.
     const allowed = { completed: 'ledger', late: 'ledger', permanent: 'failed' }[ENDS[index % ENDS.length] as string];
     assert.ok(places[0] === 'cancelled' || places[0] === allowed, `race-${index}, ${ENDS[index % ENDS.length]}, is in ${places}`);
-    assert.equal(
-      log.match(new RegExp(`"event":"(completed|failed|cancelled)","id":"race-${index}"`, 'g'))?.length,
-      1,
-      `final events of race-${index}`,
-    );
+    const lines = await linesUntil(spool, `race-${index}`, ...FINAL);
+    assert.equal(lines.filter(({ event = '' }) => FINAL.includes(event)).length, 1, `final events of race-${index}`);
     ends[places[0] as string] = (ends[places[0] as string] ?? 0) + 1;
   }
   t.diagnostic(JSON.stringify(ends));

@@ -4,8 +4,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { cancelJob, jobStatus, runBackgroundJob, waitForJob } from '../../jobs/run-background-job.ts';
+import { openSpool } from '../../spool/spool.ts';
 import { laravelApp } from '../support/laravel.ts';
 import { missingInPhp, runPhp } from '../support/php.ts';
+import { linesUntil } from '../support/service-log.ts';
 import { startService, tempFolder } from '../support/spool.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -115,7 +117,7 @@ test('a Laravel application runs its job classes unchanged', async (t) => {
   await t.test('Snooze puts a job off and PermanentError ends it', async () => {
     const flag = path.join(tempFolder(t), 'flag');
     const late = await runBackgroundJob('App\\Jobs\\Trouble', 'later', [flag], { dir, retries: 0 });
-    await waitFor(() => serviceLog(dir).some(({ id, event }) => id === late && event === 'snoozed'), 'the job to be put off');
+    await linesUntil(openSpool(dir), late, 'snoozed');
     fs.writeFileSync(flag, '');
     const { result, attempts } = await ended(late);
     assert.deepEqual([result, attempts.length], ['it is there', 1]);
@@ -233,11 +235,3 @@ function withMissing(list: Record<string, Entry>): Record<string, Entry> {
 const waitingName = (dir: string, id: string) => fs.readdirSync(path.join(dir, 'pending')).find((name) => name.endsWith(`-${id}.json`));
 
 const jobLog = (dir: string, id: string): string => fs.readFileSync(path.join(dir, 'logs', 'jobs', `${id}.log`), 'utf8');
-
-function serviceLog(dir: string): { id?: string; event?: string }[] {
-  const lines = fs
-    .readFileSync(path.join(dir, 'logs', 'background_jobs.log'), 'utf8')
-    .trim()
-    .split('\n');
-  return lines.map((line) => JSON.parse(line));
-}

@@ -4,8 +4,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { runBackgroundJob, runBackgroundJobs, waitForJob } from '../../jobs/index.ts';
-import { openSpool, type Spool } from '../../spool/spool.ts';
+import { openSpool } from '../../spool/spool.ts';
 import { runProgram } from '../support/program.ts';
+import { linesUntil, serviceLog } from '../support/service-log.ts';
 import { startService, tempFolder } from '../support/spool.ts';
 
 const HANDLER = path.resolve(import.meta.dirname, '../../jobs/handler.ts');
@@ -55,18 +56,11 @@ test('the trace of a request reaches handler, command, logs and record, through 
 
   const status = await waitForJob('again', { dir });
   assert.deepEqual([status.traceparent, status.tracestate, status.attempts.length], [traceparent, tracestate, 2]);
-  const lines = linesOf(spool).filter(({ id }) => id === 'again');
+  const lines = await linesUntil(spool, 'again', 'completed');
   assert.deepEqual(
     lines.map(({ event }) => event),
     ['accepted', 'running', 'retrying', 'running', 'completed'],
   );
   for (const line of lines) assert.deepEqual([line.trace_id, line.span_id, line.trace_flags], [TRACE, SPAN, '01'], line.event);
-  assert.ok(linesOf(spool).every(({ id, trace_id }) => id !== 'untraced' || trace_id === undefined));
+  assert.ok(serviceLog(spool).every(({ id, trace_id }) => id !== 'untraced' || trace_id === undefined));
 });
-
-const linesOf = (spool: Spool): Record<string, string>[] =>
-  fs
-    .readFileSync(path.join(spool.logs, 'background_jobs.log'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line));

@@ -35,6 +35,8 @@ export async function startSideBySide(t: TestContext, env: Record<string, string
     /** As a job of the one method whose jobs do all sorts of things. */
     mix: (id: string, kind: keyof SideBySide, policy: object = {}) =>
       dropFile(spool, `p5-now-${id}.json`, { class: 'Mixed', method: 'run', params: [kind, folder], ...policy }),
+    /** Whether the job's handler has begun. */
+    began,
     begun: (ids: readonly string[]) => waitFor(() => ids.every(began), `${ids.join(', ')} to begin`, { timeoutMs: 60_000 }),
     /** Which jobs ran, in that order. */
     ran: () => (fs.existsSync(path.join(folder, 'order')) ? fs.readFileSync(path.join(folder, 'order'), 'utf8').trim().split('\n') : []),
