@@ -5,7 +5,7 @@ import { SpoolError } from '../spool/errors.ts';
 import { DEFAULT_PRIORITY, ID_RULE, isId, MAX_PRIORITY, MAX_RUN_AT, MIN_RUN_AT, parseRunAt } from '../spool/filename.ts';
 import { MAX_DEPTH, parseRequest, RequestPolicy, sentence } from '../spool/request.ts';
 import { isFinal } from '../spool/state.ts';
-import { type Submission, submit } from '../spool/submit.ts';
+import { type Draft, draftOf, type Submission, submit, submitDrafts } from '../spool/submit.ts';
 import { TraceContext } from '../spool/trace-context.ts';
 import type { Dashboard } from './dashboard.ts';
 import { counted } from './views/figures.ts';
@@ -69,20 +69,44 @@ export type EnqueuedMany =
 
 /** Checks jobs as `enqueue` does, and submits all of them or none, many as batches. */
 export async function enqueueMany(dashboard: Dashboard, given: readonly unknown[], who: string, now = Date.now()): Promise<EnqueuedMany> {
-  const checked = given.map((one) => check(dashboard, one));
+  const checked = given.map((one) => drafted(dashboard, one, now));
   const mistakes = checked.flatMap((one, at) => ('mistakes' in one ? one.mistakes.map((wrong) => ({ ...wrong, at })) : []));
+  const drafts = checked.flatMap((one) => ('draft' in one ? one.draft : []));
+  if (mistakes.length === 0) mistakes.push(...twins(drafts));
   if (mistakes.length > 0) return { kind: 'invalid', mistakes };
-  const jobs = checked.flatMap((one) => ('job' in one ? one.job : []));
-  for (const { id } of jobs) if (id !== undefined && (await isLive(dashboard, id, now))) return conflict(id);
+  const named = drafts.filter(({ isMade }) => !isMade).map(({ id }) => id);
+  const taken = await firstLive(dashboard, named, now);
+  if (taken !== undefined) return conflict(taken);
   try {
-    const ids = await submit(dashboard.spool, jobs.map(submissionOf), now);
+    const ids = await submitDrafts(dashboard.spool, drafts, now);
     dashboard.log.info(`enqueued ${counted(ids.length, 'job')} by the API, from ${ids[0]} on`, { who });
     await dashboard.catalog.refresh(0);
     return { kind: 'done', ids };
   } catch (error) {
-    const why = refused(error, jobs.find(({ id }) => id !== undefined)?.id);
-    return why.kind === 'invalid' ? { kind: 'invalid', mistakes: why.mistakes.map((wrong) => ({ ...wrong, at: 0 })) } : why;
+    // Somebody was faster by one of them.
+    const id = error instanceof SpoolError && error.code === 'CONFLICT' ? await firstLive(dashboard, named, Date.now()) : undefined;
+    if (id === undefined) throw error;
+    return conflict(id);
   }
+}
+
+function drafted(dashboard: Dashboard, given: unknown, now: number): { draft: Draft } | { mistakes: Mistake[] } {
+  const checked = check(dashboard, given);
+  if ('mistakes' in checked) return checked;
+  try {
+    return { draft: draftOf(submissionOf(checked.job), now) };
+  } catch (error) {
+    return invalid(error);
+  }
+}
+
+/** The jobs that have the id of an earlier one. */
+function twins(drafts: readonly Draft[]): (Mistake & { at: number })[] {
+  const first = new Map<string, number>();
+  for (const [at, { id }] of drafts.entries()) if (!first.has(id)) first.set(id, at);
+  return drafts.flatMap(({ id }, at) =>
+    first.get(id) === at ? [] : [{ at, field: 'id', text: `id: job ${(first.get(id) as number) + 1} has the id "${id}" already` }],
+  );
 }
 
 function submissionOf({ runAt, params, ...rest }: Enqueueing): Submission {
@@ -140,6 +164,11 @@ async function isLive({ catalog }: Dashboard, id: string, now: number): Promise<
   return found !== undefined && !isFinal(found.job.state);
 }
 
+async function firstLive(dashboard: Dashboard, ids: readonly string[], now: number): Promise<string | undefined> {
+  for (const id of ids) if (await isLive(dashboard, id, now)) return id;
+  return undefined;
+}
+
 const conflict = (id: string): Extract<Enqueued, { kind: 'conflict' }> => ({
   kind: 'conflict',
   id,
@@ -148,11 +177,14 @@ const conflict = (id: string): Extract<Enqueued, { kind: 'conflict' }> => ({
 
 // What the checks above know, they have said: here it is a disk that is full, or somebody who was faster.
 function refused(error: unknown, id: string | undefined): Exclude<Enqueued, { kind: 'done' }> {
-  if (!(error instanceof SpoolError)) throw error;
-  if (error.code === 'CONFLICT' && id !== undefined) return conflict(id);
-  if (!INVALID.has(error.code)) throw error;
+  if (error instanceof SpoolError && error.code === 'CONFLICT' && id !== undefined) return conflict(id);
+  return { kind: 'invalid', ...invalid(error) };
+}
+
+function invalid(error: unknown): { mistakes: Mistake[] } {
+  if (!(error instanceof SpoolError) || !INVALID.has(error.code)) throw error;
   const [, field = ''] = /^(\w+): /.exec(error.message) ?? [];
-  return { kind: 'invalid', mistakes: [{ field, text: error.message }] };
+  return mistake(field, error.message);
 }
 
 const INVALID = new Set<SpoolError['code']>(['INVALID_REQUEST', 'INVALID_ID', 'INVALID_DURATION', 'INVALID_RUN_AT']);

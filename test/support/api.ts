@@ -30,7 +30,10 @@ export type Operation = {
   summary: string;
   parameters?: { name: string; in: string; required: boolean; schema: Schema }[];
   requestBody?: { content: Record<string, { schema: Schema; example?: unknown }> };
-  responses: Record<string, { description: string; content?: Record<string, { schema: Schema }> }>;
+  responses: Record<
+    string,
+    { description: string; headers?: Record<string, { required?: boolean }>; content?: Record<string, { schema: Schema }> }
+  >;
 };
 
 /** The API of a dashboard on a fresh spool, behind the access check. */
@@ -78,6 +81,8 @@ function assertForeseen(document: Document, method: string, path: string, { stat
   const response = operation.responses[status] ?? operation.responses.default;
   const schema = response?.content?.[type]?.schema;
   if (schema === undefined) assert.fail(`${what}, which the document does not foresee`);
+  for (const [name, { required }] of Object.entries(response?.headers ?? {}))
+    assert.ok(!required || headers.has(name), `${what} without the header ${name}, which the document promises`);
   if (/json/.test(type) && method !== 'HEAD') assertMatches(body, schema, schemas, what);
 }
 

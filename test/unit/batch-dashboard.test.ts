@@ -94,12 +94,16 @@ test('of an array with a mistake nothing is submitted, and each mistake says whi
     [{ ...good, class: 'Nobody' }, 'body[1].class'],
     [{ ...good, prio: 3 }, 'body[1].prio'],
     [{ ...good, delay: 'soon' }, 'body[1].delay'],
+    [{ ...good, delay: '4000000d' }, 'body[1].delay'],
     ['no object', 'body[1]'],
   ] as const) {
     const { status, body } = await ask('POST', '/api/jobs', [good, bad]);
     assert.equal(status, 422);
     assert.equal((body as { mistakes: { path: string }[] }).mistakes[0]?.path, path);
   }
+  const twins = await ask('POST', '/api/jobs', [good, { ...good, id: 'one' }, good, { ...good, id: 'one' }]);
+  assert.equal(twins.status, 422);
+  assert.deepEqual(twins.body.mistakes, [{ path: 'body[3].id', message: 'job 4: id: job 2 has the id "one" already' }]);
   assert.equal((await ask('POST', '/api/jobs', [])).status, 422);
   assert.equal((await ask('POST', '/api/jobs', [good], { 'Idempotency-Key': 'once' })).status, 422);
   assert.deepEqual(fs.readdirSync(spool.incoming), []);

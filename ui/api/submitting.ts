@@ -90,7 +90,7 @@ const SUBMIT = createRoute({
     200: json('It was submitted before: the job of that id, with the same class, method and parameters. Nothing was done.', Job),
     201: {
       ...json('Submitted.', z.union([Submitted, SubmittedMany])),
-      headers: z.object({ Location: z.string().describe("The job's path, `/api/jobs/{id}`.") }),
+      headers: z.object({ Location: z.string().optional().describe("The job's path, `/api/jobs/{id}`. With an array there is none.") }),
     },
     ...refusals(400, 409, 413, 415, 422, 507),
   },
