@@ -113,7 +113,8 @@ function newReport(options: Options, present: Contender[], scenarios: Scenario[]
       node: process.versions.node,
     },
     disk: '',
-    command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
+    // Where its figures were written is of no use to others.
+    command: ['npm run bench --', ...process.argv.slice(2)].join(' ').replace(/ --json[ =]\S+/, ''),
     contenders: [
       ...present.map(({ name, settings, version }) => ({ name, settings, version: version() })),
       ...floors.map(({ name, settings }) => ({ name, settings, version: '' })),
