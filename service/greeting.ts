@@ -10,11 +10,12 @@ export function greetingOfService(spool: Spool, config: Config, allowlist: Allow
   const example = exampleOf(allowlist);
   const from = fromHere(spool);
   const words = [example.class, example.method, ...example.params].join(' ');
+  const program = programName(import.meta.url, process.env, spool.disk.exists);
   return [
     `Jobspool runs jobs from ${spool.root} (${config.runners} at once).`,
     ...(port === undefined ? [] : dashboardLine(config, port)),
     `  drop a file:   echo '${JSON.stringify(example)}' > ${from}/tmp/a && mv ${from}/tmp/a ${from}/incoming/p5-now-a.json`,
-    `  or enqueue:    ${CLI} run ${words} --wait`,
+    `  or enqueue:    ${program} run ${words} --wait`,
     `  the log:       tail -f ${path.join(from, 'logs', EVENTS_FILE)}`,
     '  stop:          Ctrl-C',
   ];
@@ -39,7 +40,14 @@ export function signInWords({ user, password, token, viewerUser, viewerPassword,
   return auth === 'none' ? 'anybody may come in (JOBSPOOL_AUTH=none)' : 'no password is needed on this machine';
 }
 
-const CLI = import.meta.url.endsWith('.ts') ? 'npm run -s jobspool --' : 'npx jobspool';
+/** How a person calls this program: in a checkout by npm, else by its name where the shell finds it, as in the container, or by npx. */
+export function programName(module: string, environment: NodeJS.ProcessEnv, exists: (file: string) => boolean): string {
+  if (module.endsWith('.ts')) return 'npm run -s jobspool --';
+  const folders = (environment.PATH ?? '').split(path.delimiter);
+  // What npm runs has folders on its PATH that the person's shell has not.
+  const isFound = environment.npm_command === undefined && folders.some((folder) => exists(path.join(folder, 'jobspool')));
+  return isFound ? 'jobspool' : 'npx jobspool';
+}
 
 const dashboardLine = (config: Config, port: number): string[] => [
   `  dashboard:     ${urlOf(config, port)}/dashboard        ${signInWords(config)}${config.readOnly ? '; read-only' : ''}`,

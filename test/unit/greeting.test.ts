@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readConfig } from '../../service/config.ts';
-import { greetingOfDashboard, signInWords, urlOf } from '../../service/greeting.ts';
+import { greetingOfDashboard, programName, signInWords, urlOf } from '../../service/greeting.ts';
 import { tempSpool } from '../support/spool.ts';
 
 const config = (environment: Record<string, string> = {}) => readConfig(environment, 1);
@@ -23,6 +23,18 @@ test('the greeting says who may come in, and no password', () => {
   assert.equal(words({ JOBSPOOL_PASSWORD: 'hush', JOBSPOOL_VIEWER_PASSWORD: 'shh' }), 'sign in as admin, or as viewer to look only');
   assert.equal(words({ JOBSPOOL_VIEWER_PASSWORD: 'hush', JOBSPOOL_TOKEN: 'x' }), 'sign in as viewer, who may look only');
   assert.match(words({ JOBSPOOL_TOKEN: 'hush' }), /^for programs with a bearer token/);
+});
+
+test('the command in the greeting is one that the person can type', () => {
+  const installed = (PATH: string, npm_command?: string) =>
+    programName('file:///app/main.js', { PATH, npm_command }, (file) => file === '/usr/local/bin/jobspool');
+  assert.equal(installed('/bin:/usr/local/bin'), 'jobspool');
+  assert.equal(installed('/bin'), 'npx jobspool');
+  assert.equal(installed('/usr/local/bin', 'exec'), 'npx jobspool', 'the PATH that npm made is not the shell’s');
+  assert.equal(
+    programName('file:///src/main.ts', { PATH: '/usr/local/bin' }, () => true),
+    'npm run -s jobspool --',
+  );
 });
 
 test('a dashboard alone says that it runs no jobs, and whether it changes anything', (t) => {
