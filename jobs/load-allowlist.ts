@@ -16,7 +16,7 @@ import {
   ModuleEntry,
 } from './define-allowlist.ts';
 import { rememberedGroups } from './groups.ts';
-import { type GroupsOf, type Submitter, submitterRefusal } from './submitters.ts';
+import { type GroupsOf, submitterRefusal } from './submitters.ts';
 
 /** The allow-list could not be read; the message says where and why. */
 export class AllowlistError extends Error {
@@ -80,7 +80,7 @@ export class Allowlist {
     if (!entry) return refuse(`class "${request.class}" is not on the allow-list; on it: ${names(this.classes)}`);
     const policy = own(entry.methods, request.method);
     if (!policy) return refuse(`method "${request.method}" of class "${request.class}" is not allowed; allowed: ${names(entry.methods)}`);
-    const limited = submission && this.#limits(request, policy.submitters ?? entry.submitters, submission);
+    const limited = submission && this.limitation(request, submission);
     if (limited !== undefined) return refuse(limited);
     const schema = this.#schemas.get(key(request.class, request.method));
     if (!schema) return { ok: true, entry, policy, params: request.params };
@@ -91,11 +91,13 @@ export class Allowlist {
     return refuse(`${request.class}.${request.method} does not take these parameters: ${mistakes}`);
   }
 
-  #limits(
+  /** Why who submitted a job may not submit such a one, as a sentence; undefined when they may. It is asked again whenever the job is claimed. */
+  limitation(
     { class: className, method, submittedBy }: Pick<Request, 'class' | 'method' | 'submittedBy'>,
-    submitters: readonly Submitter[] | undefined,
     submission: Submission,
   ): string | undefined {
+    const entry = own(this.classes, className);
+    const submitters = (entry && own(entry.methods, method)?.submitters) ?? entry?.submitters;
     if (!submitters) return undefined;
     const what = `${className}.${method}`;
     try {

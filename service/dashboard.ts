@@ -47,6 +47,7 @@ export async function loadDashboard(plan: DashboardPlan, { onLines, readiness }:
       const checked = allowlist.check({ ...request, submittedBy: process.geteuid?.() }, { priority });
       return checked.ok ? undefined : checked.reason;
     },
+    limitation: (job, priority) => allowlist.limitation(job, { priority }),
     policyOf: (request) => allowlist.policyOf(request, config.policy),
     allowlist: allowedClasses(allowlist.classes),
     settings,

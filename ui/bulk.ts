@@ -10,7 +10,7 @@ import type { JobStatus } from '../spool/query.ts';
 import { STATES, type State } from '../spool/state.ts';
 import { ToolSlot } from '../spool/tool-slot.ts';
 import type { Dashboard } from './dashboard.ts';
-import { type Act, isDone, maySteer, runOf, type SteerAction, steerAt, steerRunAt } from './steering.ts';
+import { type Act, isDone, limitation, maySteer, runOf, type SteerAction, steerAt, steerRunAt } from './steering.ts';
 import { figure } from './views/figures.ts';
 
 /** A job that was picked, and the state in which it was seen; undefined: whatever it is in. */
@@ -96,6 +96,8 @@ async function steerTogether(
 ): Promise<number> {
   const count = runOf(targets, at);
   if (count < 2) return 0;
+  if (action === 'priority' && targets.slice(at, at + count).some(({ job }) => limitation(dashboard, job, priority) !== undefined))
+    return 0;
   return steerRunAt(dashboard, action, targets[at] as Match, count, { slot: await tool.take(), who, priority }) ?? 0;
 }
 
@@ -198,7 +200,7 @@ async function countIn({ catalog }: Dashboard, filter: Filter, asOf: number): Pr
 
 // Fifty thousand of them are held at once: without what a job carries.
 function light({ job, place }: Match): Match {
-  const { id, state, class: name, method, priority, runAt } = job;
+  const { id, state, class: name, method, submittedBy, priority, runAt } = job;
   return {
     place,
     job: {
@@ -207,6 +209,7 @@ function light({ job, place }: Match): Match {
       priority,
       runAt,
       attempts: [],
+      submittedBy,
       ...(name === undefined ? {} : { class: name }),
       ...(method === undefined ? {} : { method }),
     },
@@ -229,6 +232,7 @@ async function reasonOf(
   if (act.kind === 'conflict') return `already ${act.state}`;
   if (act.kind === 'taken') return 'another job has the file name already';
   if (act.kind === 'folder') return 'a folder';
+  if (act.kind === 'limited') return 'more than who submitted them may ask for';
   const found = sum(skipped) < MAX_ASKED ? await catalog.find(id, Date.now()) : undefined;
   return found ? `already ${found.job.state}` : MOVED;
 }

@@ -18,6 +18,8 @@ export type Dashboard = {
   version: string;
   /** The sentence that refuses a request of this service's user, as a dispatcher would; undefined when the allow-list lets it run. */
   refusal(request: Request, priority: number): string | undefined;
+  /** The sentence by which a dispatcher would reject a job for who submitted it, if it had this priority; undefined when it may have it. */
+  limitation(job: Pick<Request, 'class' | 'method' | 'submittedBy'>, priority: number): string | undefined;
   /** The policy that a request would run under. */
   policyOf(request: RequestPolicy & { class: string; method: string }): Policy;
   allowlist: AllowedClass[];

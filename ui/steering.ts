@@ -72,8 +72,9 @@ export async function findSeen({ catalog }: Dashboard, id: string, seen: State |
 /** Whether a state allows it. */
 export const maySteer = (state: State, action: SteerAction): boolean => allows(state, ACTION[action]);
 
-/** What came of steering a job that had been found. */
-export type Act = Steered | Cancelled;
+/** What came of steering a job that had been found. `limited`: with that priority it would be rejected, as who submitted it may not ask for it; `reason` is the sentence. */
+export type Act = Steered | Cancelled | Limited;
+type Limited = { kind: 'limited'; reason: string };
 
 /** Does one thing to a job that was found, and writes the log; with `only`, nowhere but where it was found. `slot`: as `SteerOptions` has it. The catalog is not told. */
 export function steerAt(
@@ -84,10 +85,18 @@ export function steerAt(
   { priority = Number.NaN, now, only = false, slot }: SteeringOptions & { only?: boolean; slot?: string | undefined } = {},
 ): Act {
   if (place === undefined) return { kind: 'conflict', state: job.state };
+  const limited = action === 'priority' ? limitation(dashboard, job, priority) : undefined;
+  if (limited !== undefined) return { kind: 'limited', reason: limited };
   const at = { now, place, only, slot };
   const act = action === 'priority' ? setPriority(dashboard.spool, job.id, priority, at) : STEER[action](dashboard.spool, job.id, at);
   if (isDone(act)) writeLog(dashboard, action, job, act, action === 'priority' ? { who, priority } : { who });
   return act;
+}
+
+/** Why a job may not have this priority, as a sentence. What is no priority is no question of who asked for it. */
+export function limitation(dashboard: Dashboard, { class: name, method, submittedBy }: JobStatus, priority?: number): string | undefined {
+  if (name === undefined || method === undefined || !isPriority(priority)) return undefined;
+  return dashboard.limitation({ class: name, method, submittedBy }, priority);
 }
 
 /** How often jobs that wait one behind the other in a batch are steered together at most. */
@@ -125,10 +134,10 @@ export function steerRunAt(
   return jobs?.length;
 }
 
-const isPriority = (number: number | undefined): boolean =>
+const isPriority = (number: number | undefined): number is number =>
   Number.isInteger(number) && Number(number) >= 1 && Number(number) <= MAX_PRIORITY;
 
-export type Done = Exclude<Act, Refused>;
+export type Done = Exclude<Act, Refused | Limited>;
 
 export const isDone = (act: Act): act is Done => act.kind === 'done' || act.kind === 'cancelled' || act.kind === 'asked';
 
@@ -189,8 +198,9 @@ const whoStops = (slot: string | undefined): string =>
     ? 'it is not accepted yet, and is cancelled when a dispatcher comes to it'
     : `its runner in ${slot} tells it to stop, then sends TERM, then KILL`;
 
-function refusedText(action: SteerAction, { id, state }: JobStatus, why: Refused): Steering {
-  const text = `${VERB[action]} ${id}: ${refusal(why)}; nothing was changed`;
+function refusedText(action: SteerAction, { id, state }: JobStatus, why: Refused | Limited): Steering {
+  const words = why.kind === 'limited' ? `it would be rejected: ${why.reason}` : refusal(why);
+  const text = `${VERB[action]} ${id}: ${words}; nothing was changed`;
   if (why.kind === 'unknown') return { kind: 'unknown', text };
   return { kind: 'conflict', text, state: why.kind === 'conflict' ? why.state : state };
 }

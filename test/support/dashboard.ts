@@ -43,6 +43,7 @@ export async function makeDashboard(t: TestContext, overrides: Partial<Dashboard
       const checked = allowlist.check(request);
       return checked.ok ? undefined : checked.reason;
     },
+    limitation: (job, priority) => allowlist.limitation(job, { priority }),
     policyOf: (request) => allowlist.policyOf(request, DEFAULT_POLICY),
     allowlist: allowedClasses(allowlist.classes),
     settings: [

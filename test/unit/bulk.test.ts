@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import test, { type TestContext } from 'node:test';
+import { batchFileName } from '../../spool/batch-name.ts';
+import { jobStatus } from '../../spool/query.ts';
 import type { Dashboard } from '../../ui/dashboard.ts';
 import { jobsPages } from '../../ui/pages/jobs.ts';
 import { appOf, makeDashboard } from '../support/dashboard.ts';
@@ -187,6 +189,20 @@ test('mistakes in the form are answered by a sentence, and change nothing', asyn
     assert.match((await response.text()).replaceAll('&quot;', '"'), sentence);
   }
   assert.equal(namesIn(spool.failed).length, 1);
+});
+
+test('of lines of a batch and of jobs, those are left out that would be rejected with the new priority', async (t) => {
+  const limitation = ({ method }: { method: string }, priority: number) =>
+    method === 'low' && priority > 5 ? 'no more than 5' : undefined;
+  const { ask, post, spool } = await bulk(t, { limitation });
+  const line = (method: string) => `${JSON.stringify({ class: 'ExampleJob', method })}\n`;
+  const batch = { priority: 3, runAt: Date.UTC(2026, 10, 22), id: 'b', from: 1, to: 4 };
+  fs.writeFileSync(`${spool.pending}/${batchFileName(batch)}`, ['high', 'low', 'high', 'high'].map(line).join(''));
+  plant(spool, 'pending', { id: 'single', priority: 3, method: 'low' });
+  const { hidden } = await ask({ action: 'priority', priority: '9', scope: 'filter', state: 'pending', q: '' });
+  assert.equal(noticeIn(await post(hidden)).text, 'Changed the priority of 3 · skipped 2 (more than who submitted them may ask for)');
+  const prioritiesOf = (ids: string[]) => ids.map((id) => jobStatus(spool, id)?.priority);
+  assert.deepEqual(prioritiesOf(['b.1', 'b.2', 'b.3', 'b.4', 'single']), [9, 3, 9, 9, 3]);
 });
 
 test('the priority of many waiting jobs is changed at once', async (t) => {

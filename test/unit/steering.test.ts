@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import test from 'node:test';
+import { submitterRefusal } from '../../jobs/submitters.ts';
 import { isCancelRequested } from '../../spool/marker.ts';
 import { STATES } from '../../spool/state.ts';
 import { maySteer, STEER_ACTIONS, steer } from '../../ui/steering.ts';
@@ -63,6 +64,20 @@ test('an id that no job has is said to be unknown', async (t) => {
     const { kind, text } = await steer(dashboard, 'retry', id, 'ada');
     assert.deepEqual([kind, text], ['unknown', `retry ${id}: no job of that id is known; nothing was changed`]);
   }
+});
+
+test('a job does not get a priority for which it would be rejected when it is claimed', async (t) => {
+  const limitation = (_: object, priority: number) => submitterRefusal('X.y', [{ maxPriority: 5 }], 33, { priority }, () => new Set());
+  const { dashboard, spool, journal } = await makeDashboard(t, { limitation });
+  const file = plant(spool, 'pending', { id: 'p', priority: 3 });
+  assert.deepEqual(await steer(dashboard, 'priority', 'p', 'ada', { priority: 6 }), {
+    kind: 'conflict',
+    text: 'change the priority of p: it would be rejected: uid 33 may submit X.y with a priority of at most 5, got 6; who may: everybody (priority at most 5); nothing was changed',
+    state: 'pending',
+  });
+  assert.equal(fs.existsSync(file), true);
+  assert.deepEqual(journal.lines, []);
+  assert.equal((await steer(dashboard, 'priority', 'p', 'ada', { priority: 5 })).kind, 'done');
 });
 
 test('a priority that is none is refused before anything is moved', async (t) => {
