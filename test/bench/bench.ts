@@ -17,7 +17,7 @@ import { asText, goalsTable, tablesOf } from './table.ts';
 
 /**
  * Measures every chosen scenario with every chosen contender, in interleaved repetitions, and prints the tables. Contenders that are not installed are named and left
- * out; a measurement that goes wrong is named, leaves no figure and makes the exit code 1.
+ * out; a measurement that goes wrong is named, leaves no figure and makes the exit code 1. Ctrl-C ends it with what has been measured by then; twice, at once.
  */
 export async function bench(options: Options): Promise<void> {
   const scenarios = allScenarios.filter(({ name }) => isChosen(name, options.scenarios));
@@ -29,11 +29,17 @@ export async function bench(options: Options): Promise<void> {
   const disk = measuredDisk(options.disk);
   const notes = folderForNotes();
   report.disk = disk.what;
-  const stop = () => process.exit(130);
-  for (const signal of SIGNALS) process.once(signal, stop);
+  const stopping = new AbortController();
+  const stop = () => {
+    if (stopping.signal.aborted) process.exit(130);
+    stopping.abort();
+    report.errors.push('It was ended early.');
+    console.error('The measurement that is under way is the last one.');
+  };
+  for (const signal of SIGNALS) process.on(signal, stop);
   process.once('exit', disk.remove);
   try {
-    for (const scenario of scenarios) await measureScenario(scenario, present, { disk, notes, options, report });
+    for (const scenario of scenarios) await measureScenario(scenario, present, { disk, notes, options, report, stopping: stopping.signal });
   } finally {
     for (const signal of SIGNALS) process.removeListener(signal, stop);
     process.removeListener('exit', disk.remove);
@@ -57,6 +63,7 @@ async function measureScenario(scenario: Scenario, present: Contender[], place: 
   for (let rep = 0; rep < Math.min(options.reps, scenario.maxReps ?? options.reps); rep++) {
     const start = rep % Math.max(1, everybody.length);
     for (const participant of [...everybody.slice(start), ...everybody.slice(0, start)]) {
+      if (place.stopping.aborted) return;
       await measureOne(participant, { ...place, scenario, rep });
     }
   }
@@ -64,7 +71,7 @@ async function measureScenario(scenario: Scenario, present: Contender[], place: 
 
 type Participant = ({ kind: 'contender' } & Contender) | ({ kind: 'floor' } & Floor);
 
-type Place = { disk: MeasuredDisk; notes: string; options: Options; report: Report };
+type Place = { disk: MeasuredDisk; notes: string; options: Options; report: Report; stopping: AbortSignal };
 
 type Turn = Place & { scenario: Scenario; rep: number };
 
