@@ -123,10 +123,7 @@ function checkOneFileSystem(spool: Spool): void {
 }
 
 function accessError(spool: Spool, error: unknown): SpoolError {
-  const who = process.getuid ? ` as uid ${process.getuid()}, gid ${process.getgid?.()}` : '';
-  const fix =
-    errnoOf(error) === 'EROFS'
-      ? 'Mount it writable.'
-      : `Give that user or group read, write and enter permission: ${denialOf(spool.disk, error) ?? 'chown it, or chmod g+rwxs'}.`;
-  return new SpoolError('SPOOL_ACCESS', `open the spool ${spool.root}${who}: ${messageOf(error)}. ${fix}`, { cause: error });
+  const fix = errnoOf(error) === 'EROFS' ? 'mount it writable' : denialOf(spool.disk, error);
+  const message = `open the spool ${spool.root}: ${messageOf(error)}${fix === undefined ? '' : `; ${fix}`}`;
+  return new SpoolError('SPOOL_ACCESS', message, { cause: error });
 }

@@ -92,7 +92,7 @@ test('who sets it up wrong is told so in a sentence', async (t) => {
 
   const foreign = await run('--user=54321:54321', '--volume', `${spool}:/data`, '--env=JOBSPOOL_PASSWORD=hush', IMAGE);
   assert.equal(foreign.code, 2);
-  assert.match(foreign.err, /open the spool \/data as uid 54321, gid 54321: EACCES.*chown|chmod/);
+  assert.match(foreign.err, /open the spool \/data: EACCES.* and this is uid 54321 \(gid 54321, .*\): .*(chgrp|chmod)/);
 
   const unread = await run(
     '--user=54321:54321',
