@@ -98,7 +98,7 @@ draft=$spool/tmp/$made.json
 name=p$priority-$run_at-${id:-$made}.json
 
 set -C # A draft of that name would be another producer's.
-: > "$draft" || fail "$draft could not be made"
+true > "$draft" || fail "$draft could not be made"
 set +C
 { printf '%s\n' "$body" > "$draft" && sync "$draft"; } || { rm -f "$draft"; fail "$draft could not be written"; }
 # An id of the caller's own may be there already: mv would replace that request, ln does not.
