@@ -26,8 +26,8 @@ my $JSON = JSON::PP->new->utf8->canonical;
 
 # Enqueues a job and returns its id. Once it returns, the job is acknowledged: not even a power cut loses it.
 #
-# $params: a reference to an array of positional arguments, or to a hash passed as one argument; or to a text that is one of them in JSON, whose
-# numbers keep all their digits, which Perl cuts to 15. Options: priority 1 to 10, higher runs
+# $params: a reference to an array of positional arguments, or to a hash passed as one argument; or to a text that is one of them in JSON (UTF-8),
+# whose numbers keep all their digits: Perl's own have 15. Options: priority 1 to 10, higher runs
 # first; delay in seconds, or at (epoch seconds, or a text such as 2026-11-22T10:15:00Z); retries, the attempts after the first (else the
 # method's own); id, one of your own; traceparent and tracestate (W3C Trace Context); spool, the folder (else $JOBSPOOL_DIR, else
 # ./var/spool). Dies with a sentence: for a wrong argument it begins with its name, else with "enqueue".

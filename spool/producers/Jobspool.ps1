@@ -38,10 +38,10 @@ function Submit-BackgroundJob {
 
     $now = [datetimeoffset]::UtcNow
     # Not in the calendar of the user's country, which may be in the year 2569.
-    $made = $now.ToString("yyyyMMdd'T'HHmmss.ffffff'Z'", [cultureinfo]::InvariantCulture) + '-' + [guid]::NewGuid().ToString('N').Substring(0, 6)
+    $made = $now.ToString("yyyyMMdd'T'HHmmss.ffffff'Z'", [Globalization.CultureInfo]::InvariantCulture) + '-' + [guid]::NewGuid().ToString('N').Substring(0, 6)
     $name = if ($Id) { $Id } else { $made }
     $runAt = if ($PSBoundParameters.ContainsKey('At')) { $At } elseif ($Delay -gt 0) { $now.AddSeconds($Delay) } else { $null }
-    $when = if ($null -eq $runAt) { 'now' } else { $runAt.UtcDateTime.ToString("yyyyMMdd'T'HHmmss.fff'Z'", [cultureinfo]::InvariantCulture) }
+    $when = if ($null -eq $runAt) { 'now' } else { $runAt.UtcDateTime.ToString("yyyyMMdd'T'HHmmss.fff'Z'", [Globalization.CultureInfo]::InvariantCulture) }
     $spool = if ($env:JOBSPOOL_DIR) { $env:JOBSPOOL_DIR } else { './var/spool' }
     $spool = $ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($spool)
     $incoming = [IO.Path]::Combine($spool, 'incoming')

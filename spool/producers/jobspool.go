@@ -102,12 +102,15 @@ func stamp(t time.Time) string {
 
 func bodyOf(job Job) ([]byte, error) {
 	params, err := json.Marshal(job.Params)
-	if err == nil && string(params) == "null" {
-		// Nothing at all, or a slice that nothing was ever appended to.
+	if err != nil {
+		return nil, fmt.Errorf("params: expected what JSON can hold: %v", err)
+	}
+	// None at all, or a slice that nothing was ever appended to.
+	if string(params) == "null" {
 		params = []byte("[]")
 	}
-	if err != nil || params[0] != '[' && params[0] != '{' {
-		return nil, fmt.Errorf("params: expected a slice, a map or a struct that JSON can hold, got %T %s (%v)", job.Params, params, err)
+	if params[0] != '[' && params[0] != '{' {
+		return nil, fmt.Errorf("params: expected a slice, a map or a struct, got %T: %s", job.Params, params)
 	}
 	body := map[string]interface{}{"class": job.Class, "method": "handle", "params": json.RawMessage(params)}
 	if job.Method != "" {
