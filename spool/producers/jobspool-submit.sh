@@ -86,8 +86,8 @@ case $1 in
 esac
 
 spool=${JOBSPOOL_DIR:-./var/spool}
-fail() { printf 'enqueue a job in the spool %s: %s; nothing was enqueued\n' "$spool" "$1" >&2; exit 1; }
-[ -d "$spool/incoming" ] || fail 'expected a spool there, found none; start the service once, or set JOBSPOOL_DIR'
+fail() { printf 'enqueue a job: %s\n' "$1" >&2; exit 1; }
+[ -d "$spool/incoming" ] || fail "expected a spool in $spool, found none; start the service once, or set JOBSPOOL_DIR"
 
 made=$(date -u +%Y%m%dT%H%M%SZ)-$(od -An -N6 -tx1 /dev/urandom | tr -d ' \n')
 run_at=now
@@ -98,15 +98,15 @@ draft=$spool/tmp/$made.json
 name=p$priority-$run_at-${id:-$made}.json
 
 set -C # A draft of that name would be another producer's.
-true > "$draft" || fail "$draft could not be made"
+true > "$draft" || fail "$draft could not be made; nothing was enqueued"
 set +C
-{ printf '%s\n' "$body" > "$draft" && sync "$draft"; } || { rm -f "$draft"; fail "$draft could not be written"; }
+{ printf '%s\n' "$body" > "$draft" && sync "$draft"; } || { rm -f "$draft"; fail "$draft could not be written; nothing was enqueued"; }
 # An id of the caller's own may be there already: mv would replace that request, ln does not.
 if [ -n "$id" ]; then
-  ln "$draft" "$spool/incoming/$name" || { rm -f "$draft"; fail "$name is in incoming/ already, or cannot be put there"; }
+  ln "$draft" "$spool/incoming/$name" || { rm -f "$draft"; fail "$name is in $spool/incoming already, or cannot be put there; nothing was enqueued"; }
   rm -f "$draft"
 else
-  mv "$draft" "$spool/incoming/$name" || { rm -f "$draft"; fail "$name could not be moved to incoming/"; }
+  mv "$draft" "$spool/incoming/$name" || { rm -f "$draft"; fail "$name could not be moved to $spool/incoming; nothing was enqueued"; }
 fi
-sync "$spool/incoming" || { printf 'enqueue %s: %s could not be synced; a power cut may lose the job still\n' "$name" "$spool/incoming" >&2; exit 1; }
+sync "$spool/incoming" || fail "$spool/incoming could not be synced; a power cut may lose the job $name still"
 echo "${id:-$made}"
