@@ -131,7 +131,7 @@ impl Job {
         published.map_err(|error| Error::new(error.kind(), format!("enqueue {} by {}: {}; nothing was enqueued", name, draft.display(), error)))?;
         sync_folder(&incoming).map_err(|error| {
             let sentence = format!("enqueue {}: sync {}: {}; a power cut may lose the job still", name, incoming.display(), error);
-            Error::new(error.kind(), sentence)
+            Error::new(ErrorKind::Other, sentence)
         })
     }
 }
