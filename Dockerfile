@@ -1,13 +1,13 @@
 # Jobspool as an image: `docker build -t jobspool .`, or `docker compose up` beside it. What is in it, and how to use it: README.md, "Container".
 ARG BASE=node:24-bookworm-slim
 
-# The sources as JavaScript, laid out as the package that `npm pack` makes. --ignore-scripts: Node is in the base already.
+# The package as npm has it. --ignore-scripts: Node is in the base already.
 FROM ${BASE} AS build
 WORKDIR /build
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
-RUN npm run build
+RUN npm pack --silent && tar -xzf jobspool-*.tgz
 
 # What the package needs where it runs, and nothing that builds.
 FROM ${BASE} AS modules
@@ -25,12 +25,7 @@ RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /us
  && mkdir -m 0770 /data && chown 10001:0 /data
 COPY --from=tini /tini /usr/local/bin/tini
 COPY --from=modules /app/node_modules /app/node_modules
-COPY --from=build /build/package.json /build/LICENSE /build/CHANGELOG.md /app/node_modules/jobspool/
-COPY --from=build /build/spool/README.md /build/spool/request.schema.json /app/node_modules/jobspool/spool/
-COPY --from=build /build/spool/producers /app/node_modules/jobspool/spool/producers
-COPY --from=build /build/spool/conformance/README.md /build/spool/conformance/*.json /app/node_modules/jobspool/spool/conformance/
-COPY --from=build /build/jobs/commands /app/node_modules/jobspool/jobs/commands
-COPY --from=build /build/dist /app/node_modules/jobspool/dist
+COPY --from=build /build/package /app/node_modules/jobspool
 COPY docker/app /app
 RUN ln -s /app/node_modules/jobspool/dist/service/main.js /usr/local/bin/jobspool && chmod 0755 /app/node_modules/jobspool/dist/service/main.js
 

@@ -259,7 +259,14 @@ function runAtText(delay: Duration | undefined, at: Date | string | undefined, n
     const ms = parseDuration(delay, `${which}delay`);
     return ms === 0 ? 'now' : stamp(now + ms, `${which}delay`, delay);
   }
-  return at === undefined ? 'now' : stamp(new Date(at).getTime(), `${which}at`, at);
+  return at === undefined ? 'now' : stamp(momentOf(at), `${which}at`, at);
+}
+
+/** NaN for a text that is no time. A day that the calendar does not have is none: `new Date` takes 30 February for 2 March. */
+function momentOf(at: Date | string): number {
+  const ms = new Date(at).getTime();
+  const day = typeof at === 'string' && !Number.isNaN(ms) ? /^\d{4}-\d\d-\d\d/.exec(at)?.[0] : undefined;
+  return day === undefined || new Date(day).toISOString().startsWith(day) ? ms : Number.NaN;
 }
 
 function stamp(ms: number, what: string, given: unknown): string {

@@ -8,8 +8,11 @@ import { withSpool } from './scratch-spool.ts';
 import { brokenSteps, parseCalls, TRACED } from './system-calls.ts';
 import type { Verdict } from './verdict.ts';
 
-/** What a producer may lack; the cases that need it are left out then. `spool-check`: it makes a spool where none is, as ours for TypeScript do. */
-export const NEEDS: readonly string[] = ['id', 'at', 'delay', 'retries', 'traceparent', 'spool-check'];
+/**
+ * What a producer may lack; the cases that need it are left out then. `spool-check`: it makes a spool where none is, as ours for TypeScript do.
+ * `exit-1`: it tells by other exit codes that a job could not be enqueued.
+ */
+export const NEEDS: readonly string[] = ['id', 'at', 'delay', 'retries', 'traceparent', 'spool-check', 'exit-1'];
 
 export type ProducerCase = {
   name: string;
@@ -17,11 +20,11 @@ export type ProducerCase = {
   needs?: string[];
   /** Its system calls are looked at. */
   watched?: true;
-  before?: 'no-spool' | 'no-room' | 'drop-folder' | { incoming: string };
+  before?: 'no-spool' | 'no-room' | 'no-folder-sync' | 'drop-folder' | { incoming: string };
   expect?: Expected;
-  /** What stderr says, as an expression, when the arguments are wrong: exit code 2. */
+  /** What stderr says, as an expression, when the arguments are wrong: exit code 2. Beside `expect` it is the other thing that a producer may do. */
   refused?: string;
-  /** What stderr says, as an expression, when the job cannot be enqueued: an exit code that is not 0. */
+  /** What stderr says, as an expression, when the job cannot be enqueued, or not be promised: exit code 1. */
   fails?: string;
 };
 
@@ -33,23 +36,25 @@ export async function checkProducer(cases: readonly ProducerCase[], command: str
   const hasStrace = spawnSync('strace', ['-V']).status === 0;
   for (const one of cases) {
     const lack = one.needs?.find((need) => lacks.includes(need));
-    const isTraced = one.watched === true || one.before === 'no-room';
+    const isTraced = one.watched === true || one.before === 'no-room' || one.before === 'no-folder-sync';
     if (lack !== undefined) verdict.skip(one.name, `the producer is said to be without "${lack}"`);
     else if (isTraced && !hasStrace) verdict.skip(one.name, 'strace is not there (apt: strace)');
-    else verdict.note(one.name, await withSpool((spool) => check(one, command, spool)));
+    else verdict.note(one.name, await withSpool((spool) => check(one, command, spool, !lacks.includes('exit-1'))));
   }
 }
 
 type Ran = { began: number; ended: number; result: SpawnSyncReturns<string>; calls: string };
 
-function check(one: ProducerCase, command: string[], spool: string): string[] {
+function check(one: ProducerCase, command: string[], spool: string, exits1: boolean): string[] {
   const before = prepare(one, spool);
   const ran = run(one, command, spool);
   if (ran.result.error) return [`start ${command[0]}: ${ran.result.error.message}`];
-  const broken = one.expect === undefined ? refusal(one, ran, spool) : success(one.expect, ran, spool);
+  const mayRefuse = one.refused !== undefined && ran.result.status !== 0;
+  const broken = one.expect === undefined || mayRefuse ? refusal(one, ran, spool, exits1) : success(one.expect, ran, spool);
   if (one.before === 'drop-folder' && broken.length === 0)
     broken.push(...sharedFile(path.join(spool, 'incoming', incoming(spool)[0] as string)));
-  if (one.watched && broken.length === 0) broken.push(...brokenSteps(parseCalls(ran.calls), spool, incoming(spool)[0] as string));
+  if (one.watched && broken.length === 0)
+    broken.push(...brokenSteps(parseCalls(ran.calls), spool, incoming(spool)[0] as string, one.expect?.id !== undefined));
   const changed = [...before].filter(([file, text]) => fs.readFileSync(file, 'utf8') !== text);
   return [...broken, ...changed.map(([file]) => `expected ${path.basename(file)}, which was in incoming/ before, to be left as it was`)];
 }
@@ -66,8 +71,7 @@ function prepare({ before }: ProducerCase, spool: string): Map<string, string> {
 
 function run(one: ProducerCase, command: string[], spool: string): Ran {
   const log = path.join(path.dirname(spool), 'calls');
-  // A disk that takes no file whole tells so at the sync, at the latest.
-  const faults = one.before === 'no-room' ? ['-e', 'inject=fsync,fdatasync:error=ENOSPC'] : [];
+  const faults = faultsOf(one, spool);
   const traced = one.watched || faults.length > 0 ? ['strace', '-f', '-y', '-s', '0', '-o', log, '-e', `trace=${TRACED}`, ...faults] : [];
   const [program = '', ...args] = [...traced, ...command, ...one.args];
   const began = Date.now();
@@ -80,22 +84,38 @@ function run(one: ProducerCase, command: string[], spool: string): Ran {
   return { began, ended: Date.now(), result, calls: traced.length > 0 && fs.existsSync(log) ? fs.readFileSync(log, 'utf8') : '' };
 }
 
+/** How the disk fails, as strace is told. */
+function faultsOf({ before }: ProducerCase, spool: string): string[] {
+  // A disk that takes no file whole tells so at the sync, at the latest.
+  if (before === 'no-room') return ['-e', 'inject=fsync,fdatasync:error=ENOSPC'];
+  // Of the calls on that folder alone: the file itself is synced.
+  if (before === 'no-folder-sync') return ['-P', path.join(spool, 'incoming'), '-e', 'inject=fsync,fdatasync,syncfs:error=EIO'];
+  return [];
+}
+
 function incoming(spool: string): string[] {
   return fs.existsSync(spool) ? fs.readdirSync(path.join(spool, 'incoming')).sort() : [];
 }
 
-function refusal(one: ProducerCase, { result }: Ran, spool: string): string[] {
+function refusal(one: ProducerCase, { result }: Ran, spool: string, exits1: boolean): string[] {
   const broken: string[] = [];
   const said = new RegExp((one.refused ?? one.fails ?? '').replace('THE-SPOOL', 'the spool'), 'is');
   if (one.refused !== undefined && result.status !== 2) broken.push(`expected the exit code 2 for wrong arguments, got ${result.status}`);
+  if (one.refused === undefined && exits1 && result.status !== 1)
+    broken.push(`expected the exit code 1 for a job that cannot be enqueued, got ${result.status}`);
   if (result.status === 0 || result.status === null) broken.push(`expected an exit code that tells of a failure, got ${result.status}`);
   if (result.stdout !== '') broken.push(`expected nothing on stdout, got ${JSON.stringify(result.stdout)}`);
   if (!said.test(result.stderr)) broken.push(`expected a sentence on stderr that matches ${said}, got ${JSON.stringify(result.stderr)}`);
-  const others = incoming(spool).filter((name) => typeof one.before !== 'object' || name !== one.before.incoming);
+  const others = incoming(spool).filter((name) => !mayBeIn(one, name));
   if (others.length > 0) broken.push(`expected nothing to come to incoming/, found ${others.join(', ')}`);
   if (one.before === 'no-spool' && fs.existsSync(spool))
     broken.push('expected no spool to be made: it would hide that the folder is wrong');
   return [...broken, ...leftovers(spool)];
+}
+
+/** Whether a name may be in incoming/ after a failure: it was there before, or what failed came after it was moved there. */
+function mayBeIn({ before }: ProducerCase, name: string): boolean {
+  return before === 'no-folder-sync' || (typeof before === 'object' && name === before.incoming);
 }
 
 function leftovers(spool: string): string[] {

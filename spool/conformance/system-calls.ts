@@ -1,6 +1,6 @@
 /** What a producer did to the disk, from what `strace -f -y -s 0` wrote of it. Pure. */
 
-/** A system call that succeeded: its name, and the paths in its arguments, those of descriptors among them. */
+/** A system call that succeeded: its name, the paths in its arguments, those of descriptors among them, and the flags of an open or a rename. */
 export type SystemCall = { name: string; paths: string[]; flags: string };
 
 /** The calls to trace: all that write, sync or name files. */
@@ -26,15 +26,21 @@ export function parseCalls(log: string): SystemCall[] {
 
 function callOf(name: string, args: string): SystemCall {
   const paths = [...args.matchAll(/"((?:[^"\\]|\\.)*)"|\d+<([^>]*)>/g)].map(([, text, described]) => text ?? described ?? '');
-  return { name, paths, flags: /\bO_[A-Z_|O]+/.exec(args)?.[0] ?? '' };
+  return { name, paths, flags: /\b(?:O|RENAME)_[A-Z_|]+/.exec(args)?.[0] ?? '' };
 }
 
 const SYNCS = ['fsync', 'fdatasync'];
 const MOVES = ['rename', 'renameat', 'renameat2', 'link', 'linkat'];
 const WRITES = ['write', 'pwrite64', 'writev', 'pwritev', 'sendfile', 'copy_file_range'];
 
-/** The sentences that say which steps of publishing `name` in the spool were left out or came in another order. */
-export function brokenSteps(calls: readonly SystemCall[], spool: string, name: string): string[] {
+/** Whether a call takes a name only where it is free. */
+const sparesOthers = ({ name, flags }: SystemCall): boolean => name.startsWith('link') || flags.includes('RENAME_NOREPLACE');
+
+/**
+ * The sentences that say which steps of publishing `name` in the spool were left out or came in another order. `isChosen`: the caller chose its
+ * id, so that a request of that name may have come there meanwhile.
+ */
+export function brokenSteps(calls: readonly SystemCall[], spool: string, name: string, isChosen = false): string[] {
   const [target, tmp, incoming] = [`${spool}/incoming/${name}`, `${spool}/tmp/`, `${spool}/incoming`];
   const touches = (call: SystemCall, path: string): boolean => call.paths.includes(path);
   const published = calls.findIndex((call) => MOVES.includes(call.name) && touches(call, target));
@@ -44,6 +50,8 @@ export function brokenSteps(calls: readonly SystemCall[], spool: string, name: s
   if (published < 0) return [...broken, `expected one rename (or link) to ${name} in incoming/, found none`];
   const draft = calls[published]?.paths.find((path) => path.startsWith(tmp));
   if (draft === undefined) return [...broken, `expected ${name} to come from tmp/, by one rename or link`];
+  if (isChosen && !sparesOthers(calls[published] as SystemCall))
+    broken.push('expected a link, or a rename that replaces nothing: a rename replaces a request of that id that came meanwhile');
   const written = calls.findLastIndex((call) => WRITES.includes(call.name) && touches(call, draft));
   if (written > published) broken.push('expected nothing to be written to the file after it was moved to incoming/');
   if (!calls.slice(written + 1, published).some((call) => SYNCS.includes(call.name) && touches(call, draft)))

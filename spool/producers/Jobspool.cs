@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Runtime.InteropServices;
@@ -46,9 +47,10 @@ public sealed class Jobspool
     {
         CheckArguments();
         var now = DateTimeOffset.UtcNow;
-        var made = now.ToString("yyyyMMdd'T'HHmmss.ffffff'Z'") + "-" + Guid.NewGuid().ToString("N").Substring(0, 6);
+        // Not in the calendar of the user's country, which may be in the year 2569.
+        var made = now.ToString("yyyyMMdd'T'HHmmss.ffffff'Z'", CultureInfo.InvariantCulture) + "-" + Guid.NewGuid().ToString("N").Substring(0, 6);
         var runAt = At ?? (Delay > TimeSpan.Zero ? now + Delay : (DateTimeOffset?)null);
-        var when = runAt == null ? "now" : runAt.Value.UtcDateTime.ToString("yyyyMMdd'T'HHmmss.fff'Z'");
+        var when = runAt == null ? "now" : runAt.Value.UtcDateTime.ToString("yyyyMMdd'T'HHmmss.fff'Z'", CultureInfo.InvariantCulture);
         Publish(made, "p" + Priority + "-" + when + "-" + (Id ?? made) + ".json");
         return Id ?? made;
     }
@@ -83,32 +85,45 @@ public sealed class Jobspool
         if (!Directory.Exists(incoming))
             throw new IOException("enqueue a job: expected a spool in " + spool + ", found none; start the service once, or set JOBSPOOL_DIR");
         var draft = Path.Combine(spool, "tmp", made + ".json");
+        var isOurs = false;
         try
         {
-            Write(draft);
-            // It does not replace a request of the same name: an id of the caller's own may be there already.
-            File.Move(draft, Path.Combine(incoming, name));
+            using (var file = new FileStream(draft, FileMode.CreateNew, FileAccess.Write))
+            {
+                isOurs = true;
+                Write(file, draft);
+            }
+            Move(draft, Path.Combine(incoming, name));
         }
         catch (Exception error) when (error is IOException || error is UnauthorizedAccessException)
         {
-            File.Delete(draft);
+            if (isOurs) File.Delete(draft);
             throw new IOException("enqueue " + name + " by " + draft + ": " + error.Message + "; nothing was enqueued", error);
         }
         if (IsUnix) SyncFolder(incoming);
     }
 
-    void Write(string draft)
+    void Write(FileStream file, string draft)
     {
-        using (var file = new FileStream(draft, FileMode.CreateNew, FileAccess.Write))
+        // The service may be another user of the spool's group: whatever the umask, it may read the file, and nobody but its owner may change it.
+        if (IsUnix) chmod(draft, Convert.ToUInt32("640", 8));
+        var bytes = new UTF8Encoding(false).GetBytes(Body());
+        file.Write(bytes, 0, bytes.Length);
+        file.Flush(true);
+        // Mono does not say when that fails.
+        if (IsUnix && fsync((int)file.SafeFileHandle.DangerousGetHandle()) != 0) throw new IOException("the file could not be synced");
+    }
+
+    // An id of the caller's own may be there already: a link does not replace that request. File.Move of .NET looks, and renames, which may.
+    void Move(string draft, string target)
+    {
+        if (Id == null || !IsUnix)
         {
-            // The service may be another user of the spool's group: whatever the umask, it may read the file, and nobody but its owner may change it.
-            if (IsUnix) chmod(draft, Convert.ToUInt32("640", 8));
-            var bytes = new UTF8Encoding(false).GetBytes(Body());
-            file.Write(bytes, 0, bytes.Length);
-            file.Flush(true);
-            // Mono does not say when that fails.
-            if (IsUnix && fsync((int)file.SafeFileHandle.DangerousGetHandle()) != 0) throw new IOException("the file could not be synced");
+            File.Move(draft, target);
+            return;
         }
+        if (link(draft, target) != 0) throw new IOException(target + " is there already, or cannot be put there (errno " + Marshal.GetLastWin32Error() + ")");
+        File.Delete(draft);
     }
 
     static bool IsUnix => Path.DirectorySeparatorChar == '/';
@@ -125,6 +140,7 @@ public sealed class Jobspool
     [DllImport("libc", SetLastError = true)] static extern int open(string path, int flags);
     [DllImport("libc", SetLastError = true)] static extern int fsync(int descriptor);
     [DllImport("libc", SetLastError = true)] static extern int close(int descriptor);
+    [DllImport("libc", SetLastError = true)] static extern int link(string from, string to);
     [DllImport("libc", SetLastError = true)] static extern int chmod(string path, uint mode);
 
     static string Quoted(string text)
@@ -179,8 +195,11 @@ public sealed class Jobspool
             case "priority": Priority = Whole(option, value); break;
             case "delay": Delay = TimeSpan.FromSeconds(Whole(option, value)); break;
             case "at":
-                Check(Regex.IsMatch(value, @"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z\z"), "at: expected a UTC time such as 2026-11-22T10:15:00Z, got " + value);
-                At = DateTimeOffset.Parse(value, System.Globalization.CultureInfo.InvariantCulture);
+                DateTimeOffset time;
+                var isShaped = Regex.IsMatch(value, @"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?Z\z");
+                Check(DateTimeOffset.TryParse(value, CultureInfo.InvariantCulture, DateTimeStyles.None, out time) && isShaped,
+                    "at: expected a UTC time such as 2026-11-22T10:15:00Z, got " + value);
+                At = time;
                 break;
             case "retries": Retries = Whole(option, value); break;
             case "id": Id = value; break;

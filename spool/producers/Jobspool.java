@@ -2,6 +2,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -9,6 +10,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
+import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
@@ -130,24 +132,35 @@ public final class Jobspool {
         }
         Path draft = spool.resolve("tmp").resolve(made + ".json");
         try {
-            write(draft, body);
-            // An id of the caller's own may be there already: a move would replace that request, a link does not.
-            if (id != null) Files.createLink(incoming.resolve(name), draft);
-            else Files.move(draft, incoming.resolve(name), StandardCopyOption.ATOMIC_MOVE);
+            Files.createFile(draft);
+            publish(draft, incoming.resolve(name), body);
+        } catch (FileAlreadyExistsException error) {
+            throw new FileAlreadyExistsException(error.getFile(), null, "it is there already; nothing was enqueued");
         } catch (IOException error) {
             throw new IOException("enqueue " + name + " by " + draft + ": " + error + "; nothing was enqueued", error);
-        } finally {
-            Files.deleteIfExists(draft);
         }
         // The name itself survives a power cut once its folder is synced; Windows syncs no folders.
         if (isWindows()) return;
         try (FileChannel folder = FileChannel.open(incoming, StandardOpenOption.READ)) {
             folder.force(true);
+        } catch (IOException error) {
+            throw new IOException("enqueue " + name + ": sync " + incoming + ": " + error + "; a power cut may lose the job still", error);
+        }
+    }
+
+    private void publish(Path draft, Path target, String body) throws IOException {
+        try {
+            write(draft, body);
+            // An id of the caller's own may be there already: a move would replace that request, a link does not.
+            if (id != null) Files.createLink(target, draft);
+            else Files.move(draft, target, StandardCopyOption.ATOMIC_MOVE);
+        } finally {
+            Files.deleteIfExists(draft);
         }
     }
 
     private static void write(Path draft, String body) throws IOException {
-        try (FileChannel file = FileChannel.open(draft, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW)) {
+        try (FileChannel file = FileChannel.open(draft, StandardOpenOption.WRITE)) {
             // The service may be another user of the spool's group: whatever the umask, it may read the file, and nobody but its owner may change it.
             if (!isWindows()) Files.setPosixFilePermissions(draft, PosixFilePermissions.fromString("rw-r-----"));
             ByteBuffer bytes = StandardCharsets.UTF_8.encode(body);
@@ -205,16 +218,22 @@ public final class Jobspool {
         switch (option) {
             case "priority": priority(whole(option, value)); break;
             case "delay": delay(Duration.ofSeconds(whole(option, value))); break;
-            case "at":
-                check(value.matches("\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d{3})?Z"), "at: expected a UTC time such as 2026-11-22T10:15:00Z, got " + value);
-                at(Instant.parse(value));
-                break;
+            case "at": at(time(value)); break;
             case "retries": retries(whole(option, value)); break;
             case "id": id(value); break;
             case "traceparent": traceparent(value); break;
             case "tracestate": tracestate(value); break;
             default: check(false, USAGE);
         }
+    }
+
+    private static Instant time(String value) {
+        try {
+            if (value.matches("\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d{3})?Z")) return Instant.parse(value);
+        } catch (DateTimeException noSuchDay) {
+            // As any other text that is no time.
+        }
+        throw new IllegalArgumentException("at: expected a UTC time such as 2026-11-22T10:15:00Z, got " + value);
     }
 
     private static int whole(String option, String value) {

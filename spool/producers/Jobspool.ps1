@@ -37,30 +37,41 @@ function Submit-BackgroundJob {
     $body = (ConvertTo-Json -InputObject $fields -Compress).TrimEnd('}') + ',"params":' + $ParamsJson + "}`n"
 
     $now = [datetimeoffset]::UtcNow
-    $made = $now.ToString("yyyyMMdd'T'HHmmss.ffffff'Z'") + '-' + [guid]::NewGuid().ToString('N').Substring(0, 6)
+    # Not in the calendar of the user's country, which may be in the year 2569.
+    $made = $now.ToString("yyyyMMdd'T'HHmmss.ffffff'Z'", [Globalization.CultureInfo]::InvariantCulture) + '-' + [guid]::NewGuid().ToString('N').Substring(0, 6)
     $name = if ($Id) { $Id } else { $made }
     $runAt = if ($PSBoundParameters.ContainsKey('At')) { $At } elseif ($Delay -gt 0) { $now.AddSeconds($Delay) } else { $null }
-    $when = if ($null -eq $runAt) { 'now' } else { $runAt.UtcDateTime.ToString("yyyyMMdd'T'HHmmss.fff'Z'") }
+    $when = if ($null -eq $runAt) { 'now' } else { $runAt.UtcDateTime.ToString("yyyyMMdd'T'HHmmss.fff'Z'", [Globalization.CultureInfo]::InvariantCulture) }
     $spool = if ($env:JOBSPOOL_DIR) { $env:JOBSPOOL_DIR } else { './var/spool' }
     $spool = $ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($spool)
     $incoming = [IO.Path]::Combine($spool, 'incoming')
     if (-not [IO.Directory]::Exists($incoming)) { throw "enqueue a job: expected a spool in $spool, found none; start the service once, or set JOBSPOOL_DIR" }
     $draft = [IO.Path]::Combine($spool, 'tmp', "$made.json")
     $isUnix = [IO.Path]::DirectorySeparatorChar -eq '/'
+    $target = [IO.Path]::Combine($incoming, "p$Priority-$when-$name.json")
+    $isOurs = $false
     try {
         $bytes = [Text.UTF8Encoding]::new($false).GetBytes($body)
         $file = [IO.File]::Open($draft, 'CreateNew', 'Write')
+        $isOurs = $true
         try { $file.Write($bytes, 0, $bytes.Length); $file.Flush($true) } finally { $file.Dispose() }
         # The service may be another user of the spool's group: whatever the umask, it may read the file, and nobody but its owner may change it.
         if ($isUnix) { chmod 640 $draft }
-        # It does not replace a request of the same name: an id of the caller's own may be there already.
-        [IO.File]::Move($draft, [IO.Path]::Combine($incoming, "p$Priority-$when-$name.json"))
+        # An id of the caller's own may be there already: a link does not replace that request. Move looks, and renames, which may.
+        if ($Id -and $isUnix) {
+            ln $draft $target
+            if ($LASTEXITCODE -ne 0) { throw "$target is there already, or cannot be put there" }
+            [IO.File]::Delete($draft)
+        } else { [IO.File]::Move($draft, $target) }
     } catch {
-        [IO.File]::Delete($draft)
+        if ($isOurs) { [IO.File]::Delete($draft) }
         throw "enqueue p$Priority-$when-$name.json by ${draft}: $($_.Exception.Message); nothing was enqueued"
     }
     # The name itself survives a power cut once its folder is synced. .NET opens no folders, and Windows syncs none.
-    if ($isUnix) { sync $incoming }
+    if ($isUnix) {
+        sync $incoming
+        if ($LASTEXITCODE -ne 0) { throw "enqueue p$Priority-$when-$name.json: $incoming could not be synced; a power cut may lose the job still" }
+    }
     $name
 }
 

@@ -49,8 +49,18 @@ static int jobspool_is_id(const char *id) {
     return length >= 1 && length <= 100 && strspn(id, letters) == length && !strchr("._-", id[0]);
 }
 
+/* Of a text that has the shape of a time, whether the calendar has its day: the service rejects another. */
+static int jobspool_is_time(const char *at) {
+    static const int days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int year = atoi(at), month = atoi(at + 5), day = atoi(at + 8);
+    int is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    if (month < 1 || month > 12 || day < 1 || day > days[month - 1] - (month == 2 && !is_leap)) return 0;
+    return atoi(at + 11) < 24 && atoi(at + 14) < 60 && atoi(at + 17) < 60;
+}
+
 /* 20261122T101500Z from 2026-11-22T10:15:00Z; 0 when it is none. */
 static int jobspool_stamp(const char *at, char stamp[24]) {
+    const char *text = at;
     const char *shape = strlen(at) > 20 ? "0000-00-00T00:00:00.000Z" : "0000-00-00T00:00:00Z";
     if (strlen(at) != strlen(shape)) return 0;
     for (; *at; at++, shape++) {
@@ -58,7 +68,7 @@ static int jobspool_stamp(const char *at, char stamp[24]) {
         if (*at != '-' && *at != ':') *stamp++ = *at;
     }
     *stamp = '\0';
-    return 1;
+    return jobspool_is_time(text);
 }
 
 /* Why the job cannot be; NULL when it can. */
@@ -88,10 +98,9 @@ static void jobspool_field(FILE *file, const char *name, const char *text) {
     fputc('"', file);
 }
 
-static int jobspool_write(const struct jobspool_job *job, const char *draft) {
-    int descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-    FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "w");
-    if (!file) return -1;
+static int jobspool_write(const struct jobspool_job *job, int descriptor) {
+    FILE *file = fdopen(descriptor, "w");
+    if (!file) return close(descriptor), -1;
     /* The service may be another user of the spool's group: whatever the umask, it may read the file, and nobody but its owner may change it. */
     fchmod(descriptor, 0640);
     fprintf(file, "{\"params\":%s", job->params);
@@ -148,10 +157,12 @@ int jobspool_enqueue(const struct jobspool_job *job, char id[JOBSPOOL_ID_SIZE], 
         snprintf(error, JOBSPOOL_ERROR_SIZE, "enqueue a job: expected a spool in %s, found none; start the service once, or set JOBSPOOL_DIR", spool);
         return JOBSPOOL_DISK;
     }
+    int descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
     /* An id of the caller's own may be there already: a rename would replace that request, a link does not. */
-    if (jobspool_write(job, draft) != 0 || (job->id ? link(draft, target) : rename(draft, target)) != 0) {
+    if (descriptor < 0 || jobspool_write(job, descriptor) != 0 || (job->id ? link(draft, target) : rename(draft, target)) != 0) {
         int cause = errno;
-        unlink(draft);
+        /* What another producer made under that name is left to it. */
+        if (descriptor >= 0) unlink(draft);
         snprintf(error, JOBSPOOL_ERROR_SIZE, "enqueue %s by %s: %s; nothing was enqueued", target, draft, strerror(cause));
         return errno = cause, JOBSPOOL_DISK;
     }
@@ -180,7 +191,8 @@ int main(int count, char **args) {
     struct jobspool_job job = jobspool_job(NULL, NULL, NULL);
     char id[JOBSPOOL_ID_SIZE], error[JOBSPOOL_ERROR_SIZE];
     int at = 1;
-    for (; at + 1 < count && strncmp(args[at], "--", 2) == 0; at += 2) {
+    for (; at < count && strncmp(args[at], "--", 2) == 0; at += 2) {
+        if (at + 1 == count) return refuse(usage);
         const char *option = args[at] + 2, *value = args[at + 1];
         if (!strcmp(option, "priority")) job.priority = whole(value);
         else if (!strcmp(option, "delay")) job.delay = whole(value);

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"time"
 )
 
@@ -54,7 +55,7 @@ func RunBackgroundJob(job Job) (string, error) {
 	}
 	text, err := bodyOf(job)
 	if err != nil {
-		return "", fmt.Errorf("%w: params: %v", ErrArgument, err)
+		return "", fmt.Errorf("%w: %v", ErrArgument, err)
 	}
 	var noise [3]byte
 	if _, err := rand.Read(noise[:]); err != nil {
@@ -100,12 +101,20 @@ func stamp(t time.Time) string {
 }
 
 func bodyOf(job Job) ([]byte, error) {
-	body := map[string]interface{}{"class": job.Class, "method": "handle", "params": []int{}}
+	params, err := json.Marshal(job.Params)
+	if err != nil {
+		return nil, fmt.Errorf("params: expected what JSON can hold: %v", err)
+	}
+	// None at all, or a slice that nothing was ever appended to.
+	if string(params) == "null" {
+		params = []byte("[]")
+	}
+	if params[0] != '[' && params[0] != '{' {
+		return nil, fmt.Errorf("params: expected a slice, a map or a struct, got %T: %s", job.Params, params)
+	}
+	body := map[string]interface{}{"class": job.Class, "method": "handle", "params": json.RawMessage(params)}
 	if job.Method != "" {
 		body["method"] = job.Method
-	}
-	if job.Params != nil {
-		body["params"] = job.Params
 	}
 	if job.Retries != nil {
 		body["retries"] = *job.Retries
@@ -126,27 +135,29 @@ func publish(spool, made, name string, text []byte, isOwn bool) error {
 		return fmt.Errorf("enqueue a job: expected a spool in %s, found none; start the service once, or set JOBSPOOL_DIR", spool)
 	}
 	draft := filepath.Join(spool, "tmp", made+".json")
-	err := write(draft, text)
-	if err == nil && isOwn {
-		// An id of the caller's own may be there already: a rename would replace that request, a link does not.
-		err = os.Link(draft, filepath.Join(incoming, name))
-	} else if err == nil {
-		err = os.Rename(draft, filepath.Join(incoming, name))
-	}
-	if err != nil || isOwn {
-		os.Remove(draft)
+	file, err := os.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	if err == nil {
+		err = write(file, text)
+		if err == nil && isOwn {
+			// An id of the caller's own may be there already: a rename would replace that request, a link does not.
+			err = os.Link(draft, filepath.Join(incoming, name))
+		} else if err == nil {
+			err = os.Rename(draft, filepath.Join(incoming, name))
+		}
+		if err != nil || isOwn {
+			os.Remove(draft)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("enqueue %s: %w; nothing was enqueued", name, err)
 	}
-	return syncFolder(incoming)
+	if err := syncFolder(incoming); err != nil {
+		return fmt.Errorf("enqueue %s: %w; a power cut may lose the job still", name, err)
+	}
+	return nil
 }
 
-func write(draft string, text []byte) error {
-	file, err := os.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
-	if err != nil {
-		return err
-	}
+func write(file *os.File, text []byte) error {
 	defer file.Close()
 	// The service may be another user of the spool's group: whatever the umask, it may read the file, and nobody but its owner may change it.
 	if err := file.Chmod(0o640); err != nil && runtime.GOOS != "windows" {
@@ -189,10 +200,18 @@ func main() {
 
 func jobOf(args []string) (job Job, err error) {
 	flags := flag.NewFlagSet("jobspool [OPTIONS] CLASS [METHOD [PARAMS-AS-JSON]]", flag.ExitOnError)
-	flags.IntVar(&job.Priority, "priority", 5, "1 to 10, higher runs first")
+	// Not Int, which takes a number with a zero in front for octal.
+	flags.Func("priority", "1 to 10, higher runs first (5)", func(text string) (err error) {
+		job.Priority, err = strconv.Atoi(text)
+		return err
+	})
 	delay := flags.Float64("delay", 0, "run so many seconds after now")
 	at := flags.String("at", "", "run at this time, such as 2026-11-22T10:15:00Z")
-	retries := flags.Int("retries", -1, "attempts after the first")
+	flags.Func("retries", "attempts after the first", func(text string) error {
+		number, err := strconv.Atoi(text)
+		job.Retries = &number
+		return err
+	})
 	id := flags.String("id", "", "the job's id")
 	flags.StringVar(&job.Traceparent, "traceparent", "", "W3C Trace Context")
 	flags.StringVar(&job.Tracestate, "tracestate", "", "W3C Trace Context")
@@ -207,8 +226,6 @@ func jobOf(args []string) (job Job, err error) {
 		switch {
 		case given.Name == "priority" && job.Priority == 0:
 			err = fmt.Errorf("%w: priority: expected a whole number from 1 to 10, got 0", ErrArgument)
-		case given.Name == "retries":
-			job.Retries = retries
 		case given.Name == "id" && *id == "":
 			err = fmt.Errorf("%w: id: %s; got none", ErrArgument, idRule)
 		case given.Name == "at":
@@ -217,12 +234,9 @@ func jobOf(args []string) (job Job, err error) {
 			}
 		}
 	})
-	if params := flags.Arg(2); params != "" && err == nil {
+	if flags.NArg() == 3 {
 		// As it was written: a number that is too long for a float stays what it is.
-		job.Params = json.RawMessage(params)
-		if (params[0] != '[' && params[0] != '{') || !json.Valid([]byte(params)) {
-			err = fmt.Errorf("%w: params: expected a JSON array or object, got %s", ErrArgument, params)
-		}
+		job.Params = json.RawMessage(flags.Arg(2))
 	}
 	return job, err
 }

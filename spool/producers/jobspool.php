@@ -25,7 +25,7 @@ declare(strict_types=1);
  *
  * @throws ValueError for a wrong argument
  * @throws JsonException for params that JSON cannot hold
- * @throws RuntimeException when the spool cannot be written, or a request of that id waits already
+ * @throws RuntimeException when the spool cannot be written or synced, or a request of that id waits already
  */
 function runBackgroundJob(
     string $class,
@@ -71,9 +71,8 @@ function runBackgroundJob(
         throw new RuntimeException("enqueue $class.$method as $name in the spool $spool: $problem; nothing was enqueued");
     }
     // The name itself survives a power cut once its folder is synced; Windows syncs no folders.
-    if (PHP_OS_FAMILY !== 'Windows' && $folder = @fopen("$spool/incoming", 'r')) {
-        fsync($folder);
-        fclose($folder);
+    if (PHP_OS_FAMILY !== 'Windows' && !(($folder = @fopen("$spool/incoming", 'r')) && @fsync($folder))) {
+        throw new RuntimeException("enqueue $class.$method as $name: $spool/incoming could not be synced; a power cut may lose the job still");
     }
     return $id ?? $made;
 }
@@ -110,7 +109,8 @@ function jobspoolPublish(string $draft, string $target, string $text, callable $
         // The service may be another user of the spool's group: whatever the umask, it may read the file, and nobody but its owner may change it.
         $isWritten = $file && chmod($draft, 0640) && fwrite($file, $text) === strlen($text) && fsync($file) && fclose($file);
         $isMoved = $isWritten && $move($draft, $target);
-        if (is_file($draft)) {
+        // What another producer made under that name is left to it.
+        if ($file && is_file($draft)) {
             unlink($draft);
         }
     } finally {

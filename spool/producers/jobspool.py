@@ -26,9 +26,10 @@ def run_background_job(
     ./var/spool). Raises ValueError or TypeError for a wrong argument, OSError when the spool cannot be written (FileExistsError: a
     request of that id waits already).
     """
-    if priority not in range(1, 11):
+    # Not 8.0 nor True, which are in the range as well: the file would have them in its name.
+    if type(priority) is not int or not 1 <= priority <= 10:
         raise ValueError(f"priority: expected a whole number from 1 to 10, got {priority!r}")
-    if retries is not None and not (isinstance(retries, int) and retries >= 0):
+    if retries is not None and not (type(retries) is int and retries >= 0):
         raise ValueError(f"retries: expected a whole number from 0 on, got {retries!r}")
     if id is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", id):
         raise ValueError(f"id: {_ID_RULE}; got {id!r}")
@@ -67,8 +68,10 @@ def _publish(spool, name, text, may_replace):
     if not os.path.isdir(incoming):
         raise FileNotFoundError(f"enqueue a job: expected a spool in {spool}, found none; start the service once, or set JOBSPOOL_DIR")
     draft = os.path.join(spool, "tmp", f"{name}.{secrets.token_hex(3)}")
+    is_ours = False
     try:
         with open(draft, "x", encoding="utf-8", opener=_shared) as file:
+            is_ours = True
             file.write(text + "\n")
             file.flush()
             os.fsync(file.fileno())
@@ -77,13 +80,15 @@ def _publish(spool, name, text, may_replace):
     except OSError as error:
         raise type(error)(error.errno, f"{error.strerror}; nothing was enqueued", draft, None, error.filename2) from error
     finally:
-        if os.path.exists(draft):
+        if is_ours and os.path.exists(draft):
             os.unlink(draft)
     # The name itself survives a power cut once its folder is synced; Windows syncs no folders.
     if os.name == "posix":
         folder = os.open(incoming, os.O_RDONLY)
         try:
             os.fsync(folder)
+        except OSError as error:
+            raise type(error)(error.errno, f"{error.strerror}; a power cut may lose the job still", incoming) from error
         finally:
             os.close(folder)
 
@@ -97,9 +102,12 @@ def _shared(path, flags):
 
 
 def _time(text):
-    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z", text):
-        raise ValueError(f"at: expected a UTC time such as 2026-11-22T10:15:00Z, got {text!r}")
-    return datetime.fromisoformat(text[:-1] + "+00:00")
+    try:
+        if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z", text):
+            return datetime.fromisoformat(text[:-1] + "+00:00")
+    except ValueError:
+        pass  # A day that the calendar does not have.
+    raise ValueError(f"at: expected a UTC time such as 2026-11-22T10:15:00Z, got {text!r}")
 
 
 def main():

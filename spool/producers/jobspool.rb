@@ -35,10 +35,12 @@ module Jobspool
     spool ||= ENV.fetch('JOBSPOOL_DIR', '').then { |dir| dir.empty? ? './var/spool' : dir }
     publish(spool, "p#{priority}-#{run_at(now, delay, at)}-#{job_id}.json", "#{JSON.generate(body.compact)}\n", own: !id.nil?)
     job_id
+  rescue JSON::GeneratorError, EncodingError => e
+    raise ArgumentError, "expected class, method and params that JSON can hold: #{e.message}"
   end
 
   def check(priority, retries, params, id)
-    raise ArgumentError, "priority: expected a whole number from 1 to 10, got #{priority.inspect}" unless (1..10).to_a.include?(priority)
+    raise ArgumentError, "priority: expected a whole number from 1 to 10, got #{priority.inspect}" unless priority.is_a?(Integer) && priority.between?(1, 10)
     unless retries.nil? || (retries.is_a?(Integer) && retries >= 0)
       raise ArgumentError, "retries: expected a whole number from 0 on, got #{retries.inspect}"
     end
@@ -61,21 +63,23 @@ module Jobspool
     end
 
     draft = File.join(spool, 'tmp', "#{name}.#{SecureRandom.hex(3)}")
+    is_ours = false
     begin
-      write(draft, text)
+      write(draft, text) { is_ours = true }
       # An id of the caller's own may be there already: a rename would replace that request, a link does not.
       own ? File.link(draft, File.join(incoming, name)) : File.rename(draft, File.join(incoming, name))
     rescue SystemCallError => e
       raise e.class, "enqueue #{name} by #{draft}; nothing was enqueued"
     ensure
-      File.unlink(draft) if File.exist?(draft)
+      File.unlink(draft) if is_ours && File.exist?(draft)
     end
     # The name itself survives a power cut once its folder is synced; Windows syncs no folders.
-    File.open(incoming, &:fsync) unless Gem.win_platform?
+    sync(incoming) unless Gem.win_platform?
   end
 
   def write(draft, text)
     File.open(draft, File::WRONLY | File::CREAT | File::EXCL, 0o640) do |file|
+      yield
       # The service may be another user of the spool's group: whatever the umask, it may read the file, and nobody but its owner may change it.
       file.chmod(0o640)
       file.write(text)
@@ -83,23 +87,34 @@ module Jobspool
     end
   end
 
-  private_class_method :check, :run_at, :publish, :write
+  def sync(folder)
+    File.open(folder, &:fsync)
+  rescue SystemCallError => e
+    raise e.class, "sync #{folder}; a power cut may lose the job still"
+  end
+
+  private_class_method :check, :run_at, :publish, :write, :sync
 end
 
 if $PROGRAM_NAME == __FILE__
   require 'optparse'
   options = {}
   parser = OptionParser.new
-  { priority: Integer, delay: Float, at: String, retries: Integer, id: String, traceparent: String, tracestate: String }.each do |name, type|
+  whole = OptionParser::DecimalInteger
+  { priority: whole, delay: Float, at: String, retries: whole, id: String, traceparent: String, tracestate: String }.each do |name, type|
     parser.on("--#{name} VALUE", type) { |value| options[name] = value }
   end
   begin
     klass, method, params = parser.order!(ARGV)
     raise ArgumentError, File.readlines(__FILE__).grep(/^# usage: /).map { |line| line[9..] }.join if klass.nil? || ARGV.size > 3
-    unless options[:at].nil? || /\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z\z/.match?(options[:at])
+    options[:at] &&= begin
+      time = Time.iso8601(options[:at])
+      # Of a day that the calendar does not have Ruby makes another.
+      raise ArgumentError unless [time.iso8601, time.iso8601(3)].include?(options[:at])
+      time
+    rescue ArgumentError
       raise ArgumentError, "at: expected a UTC time such as 2026-11-22T10:15:00Z, got #{options[:at]}"
     end
-    options[:at] &&= Time.iso8601(options[:at])
     puts Jobspool.run_background_job(klass, method || 'handle', JSON.parse(params || '[]'), **options)
   rescue ArgumentError, OptionParser::ParseError, JSON::ParserError => e
     warn e.message

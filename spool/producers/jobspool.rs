@@ -66,13 +66,13 @@ impl Job {
     /// `InvalidInput` names a wrong argument, `AlreadyExists` means that a request of that id waits already.
     pub fn enqueue(&self) -> Result<String> {
         let now = SystemTime::now();
-        let made = format!("{}-{:06x}", millis(now)?, RandomState::new().build_hasher().finish() & 0xff_ffff);
+        let made = format!("{}-{:012x}", since_1970(now)?.as_micros(), RandomState::new().build_hasher().finish() & 0xffff_ffff_ffff);
         let id = self.id.clone().unwrap_or_else(|| made.clone());
         self.check(&id)?;
         let run_at = match &self.run_at {
             RunAt::Now => "now".into(),
-            RunAt::In(delay) => format!("{:013}", millis(now + *delay)?),
-            RunAt::At(time) => format!("{:013}", millis(*time)?),
+            RunAt::In(delay) => format!("{:013}", since_1970(now + *delay)?.as_millis()),
+            RunAt::At(time) => format!("{:013}", since_1970(*time)?.as_millis()),
             RunAt::Utc(text) => stamp(text)?,
         };
         self.publish(&made, &format!("p{}-{}-{}.json", self.priority, run_at, id))?;
@@ -117,21 +117,26 @@ impl Job {
         }
         let draft = self.spool.join("tmp").join(format!("{}.json", made));
         let target = incoming.join(name);
-        // An id of the caller's own may be there already: a rename would replace that request, a link does not.
-        let published = write(&draft, &self.body()).and_then(|()| match self.id {
-            Some(_) => fs::hard_link(&draft, &target),
-            None => fs::rename(&draft, &target),
+        let published = fs::OpenOptions::new().write(true).create_new(true).open(&draft).and_then(|file| {
+            // An id of the caller's own may be there already: a rename would replace that request, a link does not.
+            let moved = write(file, &self.body()).and_then(|()| match self.id {
+                Some(_) => fs::hard_link(&draft, &target),
+                None => fs::rename(&draft, &target),
+            });
+            if moved.is_err() || self.id.is_some() {
+                let _ = fs::remove_file(&draft);
+            }
+            moved
         });
-        if published.is_err() || self.id.is_some() {
-            let _ = fs::remove_file(&draft);
-        }
         published.map_err(|error| Error::new(error.kind(), format!("enqueue {} by {}: {}; nothing was enqueued", name, draft.display(), error)))?;
-        sync_folder(&incoming)
+        sync_folder(&incoming).map_err(|error| {
+            let sentence = format!("enqueue {}: sync {}: {}; a power cut may lose the job still", name, incoming.display(), error);
+            Error::new(ErrorKind::Other, sentence)
+        })
     }
 }
 
-fn write(draft: &Path, body: &str) -> Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(draft)?;
+fn write(mut file: fs::File, body: &str) -> Result<()> {
     // The service may be another user of the spool's group: whatever the umask, it may read the file, and nobody but its owner may change it.
     #[cfg(unix)]
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o640))?;
@@ -148,16 +153,29 @@ fn sync_folder(folder: &Path) -> Result<()> {
     }
 }
 
-fn millis(time: SystemTime) -> Result<u128> {
-    time.duration_since(UNIX_EPOCH).map(|since| since.as_millis()).or_else(|_| wrong("at: expected a time since 1970".into()))
+fn since_1970(time: SystemTime) -> Result<Duration> {
+    time.duration_since(UNIX_EPOCH).or_else(|_| wrong("at: expected a time since 1970".into()))
 }
 
 fn stamp(text: &str) -> Result<String> {
     let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     match shape.as_str() {
-        "0000-00-00T00:00:00Z" | "0000-00-00T00:00:00.000Z" => Ok(text.replace(['-', ':'].as_ref(), "")),
+        "0000-00-00T00:00:00Z" | "0000-00-00T00:00:00.000Z" if is_time(text) => Ok(text.replace(['-', ':'].as_ref(), "")),
         _ => wrong(format!("at: expected a UTC time such as 2026-11-22T10:15:00Z, got {}", text)),
     }
+}
+
+/// Of a text that has the shape of a time, whether the calendar has its day: the service rejects another.
+fn is_time(text: &str) -> bool {
+    let part = |from: usize, to: usize| text[from..to].parse::<u32>().unwrap_or(0);
+    let (year, month, day) = (part(0, 4), part(5, 7), part(8, 10));
+    let days = match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    (1..=12).contains(&month) && (1..=days).contains(&day) && part(11, 13) < 24 && part(14, 16) < 60 && part(17, 19) < 60
 }
 
 fn quoted(text: &str) -> String {

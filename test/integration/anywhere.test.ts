@@ -77,9 +77,9 @@ test('a target of a Makefile enqueues', async (t) => {
   await completed(/^report-\d{10}$/, 'report');
 });
 
-test('a git hook enqueues a job for each branch that was pushed', async (t) => {
+test('a git hook enqueues a job for each branch that was pushed, also of two with the same commit, and none for one that was deleted', async (t) => {
   if (spawnSync('git', ['--version']).error) return t.skip('SKIPPED: there is no git here (apt: git)');
-  const { block, completed } = await section('A git hook');
+  const { block, completed, known } = await section('A git hook');
   const folder = tempFolder(t);
   const bare = path.join(folder, 'bare.git');
   const env = {
@@ -100,9 +100,14 @@ test('a git hook enqueues a job for each branch that was pushed', async (t) => {
   fs.writeFileSync(path.join(bare, 'hooks', 'post-receive'), `${block(0)}\n`, { mode: 0o755 });
   git('init', '--quiet', 'work');
   git('-C', 'work', 'commit', '--quiet', '--allow-empty', '--message', 'One');
-  git('-C', 'work', 'push', '--quiet', bare, 'HEAD:refs/heads/a"quote');
-  const commit = git('-C', 'work', 'rev-parse', 'HEAD');
-  await completed(new RegExp(`^push-${commit}$`), commit);
+  git('-C', 'work', 'push', '--quiet', bare, 'HEAD:refs/heads/a"quote', 'HEAD:refs/heads/release');
+  const first = git('-C', 'work', 'rev-parse', 'HEAD');
+  for (const count of [1, 2]) await completed(new RegExp(`^push-${first}-\\d+-${count}$`), first);
+  git('-C', 'work', 'commit', '--quiet', '--allow-empty', '--message', 'Two');
+  git('-C', 'work', 'push', '--quiet', bare, ':refs/heads/release', 'HEAD:refs/heads/a"quote');
+  const second = git('-C', 'work', 'rev-parse', 'HEAD');
+  await completed(new RegExp(`^push-${second}-\\d+-1$`), second);
+  assert.deepEqual(known('0000000000'), []);
 });
 
 test('a file that is written slowly under its final name, as a share writes it, is accepted when it is whole', async (t) => {
@@ -161,5 +166,8 @@ async function section(name: string) {
       .filter((file) => file.endsWith('.ndjson'))
       .flatMap((file) => fs.readFileSync(path.join(spool.completed, file), 'utf8').split('\n').filter(Boolean))
       .map((line) => JSON.parse(line).id as string);
-  return { block, completed };
+  /** The files and the completed jobs that have a text in their names. */
+  const known = (text: string): string[] =>
+    [...fs.readdirSync(spool.root, { recursive: true, encoding: 'utf8' }), ...completedIds()].filter((name) => name.includes(text));
+  return { block, completed, known };
 }

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { runShell } from '../support/program.ts';
-import { tempFolder } from '../support/spool.ts';
+import { tempFolder, tempSpool } from '../support/spool.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..', '..');
 const PRODUCERS = path.join(ROOT, 'spool', 'producers');
@@ -69,7 +69,8 @@ const ALL: Producer[] = [
     apt: 'mono-mcs mono-runtime',
     tools: ['mcs', 'mono'],
     build: (out) => ['mcs', '-warnaserror', `-out:${out}/submit.exe`, source('Jobspool.cs')],
-    command: (out) => ['mono', `${out}/submit.exe`],
+    // In Thailand it is the year 2569: what writes times as its user reads them is found out.
+    command: (out) => ['env', 'LC_ALL=th_TH.UTF-8', 'mono', `${out}/submit.exe`],
   },
 ];
 
@@ -89,7 +90,7 @@ for (const { language, apt, tools, build, command } of ALL) {
 test('what jobspool run enqueues is whole, synced and named as the protocol says, and mistakes are told in words', async (t) => {
   if (!isThere('strace')) return t.skip('SKIPPED: strace is not there (apt: strace)');
   const command = ['sh', path.join(FIXTURES, 'jobspool-run.sh'), process.execPath, MAIN];
-  await keeps(['producer', '--without', 'spool-check'], command, true);
+  await keeps(['producer', '--without', 'spool-check,exit-1'], command, true);
 });
 
 test('jobspool serve does with files what the protocol says', async () => {
@@ -106,7 +107,7 @@ const FAULTS: [what: string, from: string | RegExp, to: string, only: string, sa
     /nothing in incoming\/ to be opened for writing/,
   ],
   ['does not sync the file', ' && sync "$draft"', '', 'the file is written', /the file to be synced/],
-  ['does not sync the folder', 'sync "$spool/incoming"\n', '', 'the file is written', /incoming\/ to be synced/],
+  ['does not sync the folder', /^sync "\$spool\/incoming".*\n/m, '', 'the file is written', /incoming\/ to be synced/],
   ['makes a wrong name', 'name=p$priority-', 'name=job-p$$priority-', 'a class alone', /expected a name of the form/],
   ['forgets the priority', 'name=p$priority-', 'name=p5-', 'the highest priority', /expected the priority 10, got 5/],
   ['rounds a delay down', ' + delay + 1', ' + delay - 1', 'a delay in seconds', /expected a run-at from/],
@@ -126,10 +127,42 @@ const FAULTS: [what: string, from: string | RegExp, to: string, only: string, sa
   ['prints more than the id', /^echo "/m, 'echo "enqueued ', 'a class alone', /expected the id .* on stdout/],
   [
     'makes a spool',
-    /refuse "submit a job: /,
-    'mkdir -p "$$spool/tmp" "$$spool/incoming" || refuse "',
+    'fail "expected a spool',
+    'mkdir -p "$$spool/tmp" "$$spool/incoming" || fail "',
     'where no spool is',
     /expected no spool to be made/,
+  ],
+  [
+    'tells of a spool that is not there as of a wrong argument',
+    'fail "expected a spool',
+    'refuse "expected a spool',
+    'where no spool is',
+    /expected the exit code 1 for a job that cannot be enqueued, got 2/,
+  ],
+  [
+    'does not look whether the folder was synced',
+    'fail "$spool/incoming could not be synced',
+    ': "',
+    'what a power cut may lose',
+    /expected the exit code 1 for a job that cannot be enqueued, got 0/,
+  ],
+  [
+    'renames a file whose id the caller chose',
+    'ln "$draft"',
+    'perl -e \'rename $$ARGV[0], $$ARGV[1]\' "$$draft"',
+    'the same for a file whose id',
+    /a rename replaces a request of that id that came meanwhile/,
+  ],
+  ['takes any day', 'is_time "$2" ||', 'true ||', 'a day that the calendar', /the exit code 2 for wrong arguments, got 0/],
+  ['reads numbers as octal', '*[!0-9]* | 0?*', '*[!0-9]*', 'numbers with zeros', /expected a run-at .*expected UTF-8 JSON/s],
+  ['leaves control characters in its JSON', /\*\[\[:cntrl:\]\]\*\) refuse .*/, '', 'a control character', /expected UTF-8 JSON/],
+  ['cuts numbers', /params=(.*)/, 'params=$$(printf %s "$1" | sed \'s/0*4,/,/\')', 'params of every kind', /expected the body/],
+  [
+    'takes an option for a class',
+    '-ge 2 ] || usage',
+    '-ge 2 ] || break',
+    'an option without',
+    /the exit code 2 for wrong arguments, got 0/,
   ],
 ];
 
@@ -146,6 +179,49 @@ test('the kit finds a producer out by what it does wrong, and says what that is'
     assert.match(out, says, `the producer that ${what}`);
   }
 });
+
+/** What is called in a language, and what it must say, a line for each call: of an enqueued job the number of its params. */
+const CALLS: { language: string; apt: string; tool: string; command: (folder: string) => string[]; says: RegExp[] }[] = [
+  {
+    language: 'Python',
+    apt: 'python3',
+    tool: 'python3',
+    command: () => [pythonItself(), path.join(FIXTURES, 'producers', 'calls.py'), PRODUCERS],
+    says: [/^priority: .* got 8\.0$/, /^priority: .* got True$/, /^retries: .* got 1\.0$/],
+  },
+  {
+    language: 'Ruby',
+    apt: 'ruby',
+    tool: 'ruby',
+    command: () => ['ruby', path.join(FIXTURES, 'producers', 'calls.rb'), PRODUCERS],
+    says: [/^priority: .* got 8\.0$/, /JSON can hold/, /JSON can hold/],
+  },
+  {
+    language: 'Go',
+    apt: 'golang-go',
+    tool: 'go',
+    command: (folder) => {
+      // As one does who copies it: without its main.
+      fs.writeFileSync(`${folder}/jobspool.go`, fs.readFileSync(source('jobspool.go'), 'utf8').replace('func main()', 'func command()'));
+      fs.copyFileSync(path.join(FIXTURES, 'producers', 'calls.go'), `${folder}/calls.go`);
+      return ['env', 'GO111MODULE=off', `GOCACHE=${folder}/cache`, 'go', 'run', `${folder}/jobspool.go`, `${folder}/calls.go`];
+    },
+    says: [/^\[\]$/, /^\[\]$/, /params: .* got string/, /params: .* got int/],
+  },
+];
+
+for (const { language, apt, tool, command, says } of CALLS) {
+  test(`a call in ${language} with what makes no request is refused, and what looks like one is one`, (t) => {
+    if (!isThere(tool)) return t.skip(`SKIPPED: ${tool} is not there (apt: ${apt})`);
+    const { root, incoming } = tempSpool(t);
+    const [program = '', ...args] = command(tempFolder(t));
+    const { stdout, stderr } = spawnSync(program, args, { env: { ...process.env, JOBSPOOL_DIR: root }, encoding: 'utf8' });
+    const lines = stdout.trimEnd().split('\n');
+    assert.equal(lines.length, says.length, stdout + stderr);
+    for (const [index, line] of lines.entries()) assert.match(line, says[index] as RegExp);
+    assert.equal(fs.readdirSync(incoming).length, lines.filter((line) => line === '[]').length);
+  });
+}
 
 test('no case for producers is kept by one that does nothing', async () => {
   const { code, out } = await kit(['producer'], ['true']);

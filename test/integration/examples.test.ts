@@ -247,7 +247,7 @@ test('a producer that finds no spool says so, and makes none', (t) => {
     encoding: 'utf8',
     env: { ...process.env, JOBSPOOL_DIR: dir },
   });
-  assert.equal(status, 2);
+  assert.equal(status, 1);
   assert.match(stderr, /expected a spool in .*nowhere, found none/);
   assert.equal(fs.existsSync(dir), false);
 });

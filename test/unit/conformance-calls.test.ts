@@ -35,6 +35,15 @@ test('a file that is written in incoming/ itself, or comes from elsewhere, is to
   assert.match(broken(...WRITE, SYNC, MOVE.replace('/s/tmp/', '/other/'), SYNC_FOLDER).join(), /to come from tmp\//);
 });
 
+test('a file whose id the caller chose may take no name that is taken', () => {
+  const chosen = (move: string) => brokenSteps(parseCalls([...WRITE, SYNC, move, SYNC_FOLDER].join('\n')), '/s', NAME, true);
+  const at = (call: string, flags: string) => `10 ${call}(AT_FDCWD</>, "/s/tmp/a.json", AT_FDCWD</>, "/s/incoming/${NAME}", ${flags}) = 0`;
+  for (const right of [MOVE.replace('rename', 'link'), at('linkat', '0'), at('renameat2', 'RENAME_NOREPLACE')])
+    assert.deepEqual(chosen(right), []);
+  for (const wrong of [MOVE, at('renameat2', '0'), at('renameat2', 'RENAME_EXCHANGE')])
+    assert.match(chosen(wrong).join(), /replaces a request of that id/);
+});
+
 test('a call that failed is none, and one that is told in two halves is one', () => {
   assert.match(
     broken(...WRITE, SYNC.replace('= 0', '= -1 ENOSPC (No space left on device) (INJECTED)'), MOVE, SYNC_FOLDER).join(),

@@ -34,6 +34,7 @@ test('delay and at say when it runs', async (t) => {
     [{ delay: '2m' }, '20261122T101700.000Z'],
     [{ at: new Date(NOW + 5) }, '20261122T101500.005Z'],
     [{ at: '2026-12-24T18:00:00+01:00' }, '20261224T170000.000Z'],
+    [{ at: '2028-02-29T23:30:00-01:00' }, '20280301T003000.000Z'],
   ];
   for (const [index, [options, runAt]] of cases.entries()) {
     await submit(spool, [one({ id: `j${index}`, ...options })], NOW);
@@ -57,6 +58,7 @@ test('a wrong submission is refused in a sentence, and nothing of its whole batc
     [{ delay: 'soon' }, 'INVALID_DURATION', /delay: expected/],
     [{ delay: -5 }, 'INVALID_DURATION', /delay/],
     [{ at: 'tomorrow' }, 'INVALID_RUN_AT', /at: expected a time/],
+    [{ at: '2026-02-30T10:00:00Z' }, 'INVALID_RUN_AT', /at: expected a time .*, got "2026-02-30T10:00:00Z"/],
     [{ delay: 1, at: '2026-11-22' }, 'INVALID_REQUEST', /delay or at, got both/],
     [{ params: [1n] }, 'INVALID_REQUEST', /params: expected values that JSON can hold/],
     [{ params: circular }, 'INVALID_REQUEST', /params/],

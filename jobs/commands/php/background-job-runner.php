@@ -12,7 +12,8 @@ declare(strict_types=1);
  *
  * It prints the id, and runs nothing itself: the service does, if its allow-list has the class and the method, under its retries, timeouts and
  * cancel. `--wait` waits so many seconds for the end, prints the state, and what was returned or went wrong; the exit code is then 0 for
- * completed, 1 for any other end, 124 when it has not ended. 2: the call is wrong. To run a job here and now, without the queue but by the
+ * completed, 1 for any other end, 124 when it has not ended. 2: nothing was promised, as the call is
+ * wrong or the spool cannot be written. To run a job here and now, without the queue but by the
  * allow-list: `jobspool exec CLASS METHOD PARAMS`.
  */
 
