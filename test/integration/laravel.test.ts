@@ -1,5 +1,6 @@
 /** Classes of a Laravel application, run by the real framework through the real service, called as home-made runners are. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -164,6 +165,49 @@ test('an application that boots for each job says the same of it, by its exit co
     `passthru('JOBSPOOL_RESULT=${result} php node_modules/jobspool/jobs/commands/laravel/worker.php bootstrap/app.php < ${folder}/request', $code); echo $code;`,
   );
   assert.deepEqual([code, fs.readFileSync(result, 'utf8')], ['0', '"sent: a and b"']);
+});
+
+test('a cache that is down, an error that cannot be reported and a worker that cannot clear away change the end of no job', async (t) => {
+  if (MISSING) return t.skip(MISSING);
+  const dir = tempFolder(t);
+  const app = laravelApp(t, dir);
+  // A database without its table.
+  const stores = `['database' => ['driver' => 'database', 'table' => 'cache', 'connection' => null]]`;
+  fs.writeFileSync(path.join(app.folder, 'config/cache.php'), `<?php return ['default' => 'database', 'stores' => ${stores}];`);
+  const jobs = ['unreported', 'look', 'litter', 'look'].map((method, at) => ({
+    id: `${at}-${method}`,
+    class: 'App\\Jobs\\Trouble',
+    method,
+  }));
+  const worker = ['node_modules/jobspool/jobs/commands/laravel/worker.php', 'bootstrap/app.php'];
+  const { status, stdout, stderr } = spawnSync('php', worker, {
+    cwd: app.folder,
+    env: { ...process.env, JOBSPOOL_PROTOCOL: 'lines' },
+    input: jobs.map((job) => `${JSON.stringify({ ...job, params: [], attempt: 1 })}\n`).join(''),
+    encoding: 'utf8',
+  });
+  const answers = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+    .map(({ id, outcome, error }) => [id, outcome, error?.message]);
+  assert.deepEqual(
+    answers,
+    [
+      ['0-unreported', 'failed', 'its own error'],
+      ['1-look', 'completed', undefined],
+      // The next one is left to a new process.
+      ['2-litter', 'completed', undefined],
+    ],
+    stderr,
+  );
+  assert.equal(status, 0);
+  for (const sentence of [
+    /queue:restart would not be noticed, for the cache cannot be read: .*no such table/,
+    /the error is not reported to the application: RuntimeException: nobody to report to/,
+    /cleaning up after the job failed, and the next one gets a new process: RuntimeException: the broom is broken/,
+  ])
+    assert.match(stderr, sentence);
 });
 
 test('the allow-list is made of the configuration, also of that of an old runner, and not of a class that is not there', async (t) => {
