@@ -254,6 +254,9 @@ class _Lines:
         os.dup2(2, 1)
 
     def next(self):
+        # A job has closed what the next one would print to: that gets a new process.
+        if sys.stdout.closed or sys.stderr.closed:
+            return None
         line = self._requests.readline()
         return json.loads(line) if line.endswith(b"\n") else None
 

@@ -177,6 +177,13 @@ test('a child that a handler in PHP forks neither answers for the job nor reads 
   assert.equal(fs.readFileSync(result, 'utf8'), '7');
 });
 
+test('a handler in PHP that closes its standard output leaves the next job to a new process', (t) => {
+  if (MISSING) return t.skip(MISSING);
+  const jobs = ['closes', 'endless'].map((method) => JSON.stringify({ id: method, class: 'Any', method, params: [], attempt: 1 }));
+  const { stdout, status } = php(jobs.join('\n'), { JOBSPOOL_PROTOCOL: 'lines' });
+  assert.deepEqual([JSON.parse(stdout), status], [{ id: 'closes', outcome: 'completed', result: true }, 0]);
+});
+
 test('a request that PHP cannot read fails for good and says why, and the process goes on', (t) => {
   if (MISSING) return t.skip(MISSING);
   const half = '{"id":"half","class":"Any","method":"told","params":["\\ud800"],"attempt":1}';

@@ -322,6 +322,12 @@ test('a child that a handler in Python forks neither answers for the job nor rea
   assert.equal(fs.readFileSync(result, 'utf8'), '7');
 });
 
+test('a handler in Python that closes its standard output leaves the next job to a new process', (t) => {
+  if (!isInstalled('python3')) return t.skip('SKIPPED: no python3 (apt-get install python3)');
+  const { stdout, status } = python(`${request('closes', [])}\n${request('says', ['hello'])}\n`, { JOBSPOOL_PROTOCOL: 'lines' });
+  assert.deepEqual([JSON.parse(stdout), status], [{ id: 'closes', outcome: 'completed' }, 0]);
+});
+
 test('what a handler in Python is given and prints is UTF-8 where the locale is not', (t) => {
   if (!isInstalled('python3')) return t.skip('SKIPPED: no python3 (apt-get install python3)');
   const result = path.join(tempFolder(t), 'result');

@@ -29,7 +29,8 @@ final class Lines implements Protocol
 
     public function next(): ?Job
     {
-        while (($line = fgets($this->requests)) !== false) {
+        // A job may have closed what the next one would print to: that gets a new process.
+        while (is_resource(STDOUT) && is_resource(STDERR) && ($line = fgets($this->requests)) !== false) {
             try {
                 $request = json_decode($line, true, 512, JSON_THROW_ON_ERROR);
             } catch (\JsonException $error) {
