@@ -17,7 +17,8 @@ each job. The handlers are the same. Params that are an array are positional arg
 An exception is a failed attempt, `PermanentFailure` one that is not retried, `RetryLater` puts the job off and spends no
 attempt. A cancelled or late job gets `Cancelled` raised where it is (with `serve(raises=False)` only `job().is_cancelled`
 becomes true); what does not end within the service's kill grace is killed. What is printed stands in the job's log.
-A child that a handler forks ends for itself: it answers for no job.
+A child that a handler forks ends for itself: it answers for no job. With multiprocessing, which may import the file anew in
+its children: `if __name__ == "__main__": serve()`.
 """
 import contextlib
 import json
