@@ -6,7 +6,7 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { cancelJob, jobStatus, runBackgroundJob, waitForJob } from '../../jobs/run-background-job.ts';
 import { openSpool } from '../../spool/spool.ts';
-import { laravelApp } from '../support/laravel.ts';
+import { type LaravelApp, laravelApp } from '../support/laravel.ts';
 import { missingInPhp, runPhp } from '../support/php.ts';
 import { linesUntil } from '../support/service-log.ts';
 import { startService, tempFolder } from '../support/spool.ts';
@@ -174,23 +174,8 @@ test('a cache that is down, an error that cannot be reported and a worker that c
   // A database without its table.
   const stores = `['database' => ['driver' => 'database', 'table' => 'cache', 'connection' => null]]`;
   fs.writeFileSync(path.join(app.folder, 'config/cache.php'), `<?php return ['default' => 'database', 'stores' => ${stores}];`);
-  const jobs = ['unreported', 'look', 'litter', 'look'].map((method, at) => ({
-    id: `${at}-${method}`,
-    class: 'App\\Jobs\\Trouble',
-    method,
-  }));
-  const worker = ['node_modules/jobspool/jobs/commands/laravel/worker.php', 'bootstrap/app.php'];
-  const { status, stdout, stderr } = spawnSync('php', worker, {
-    cwd: app.folder,
-    env: { ...process.env, JOBSPOOL_PROTOCOL: 'lines' },
-    input: jobs.map((job) => `${JSON.stringify({ ...job, params: [], attempt: 1 })}\n`).join(''),
-    encoding: 'utf8',
-  });
-  const answers = stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line))
-    .map(({ id, outcome, error }) => [id, outcome, error?.message]);
+  const { status, said, stderr } = work(app, ['unreported', 'look', 'litter', 'look']);
+  const answers = said.map(({ id, outcome, error }) => [id, outcome, error?.message]);
   assert.deepEqual(
     answers,
     [
@@ -208,6 +193,13 @@ test('a cache that is down, an error that cannot be reported and a worker that c
     /cleaning up after the job failed, and the next one gets a new process: RuntimeException: the broom is broken/,
   ])
     assert.match(stderr, sentence);
+});
+
+test('a child that a job forks clears nothing away, for the connections are also those of its parent', (t) => {
+  if (MISSING) return t.skip(MISSING);
+  const folder = tempFolder(t);
+  const { said, stderr } = work(laravelApp(t, folder), ['fork'], [path.join(folder, 'trace')]);
+  assert.deepEqual(said, [{ id: '0-fork', outcome: 'completed', result: false }], stderr);
 });
 
 test('the allow-list is made of the configuration, also of that of an old runner, and not of a class that is not there', async (t) => {
@@ -249,6 +241,23 @@ test("the helper of an old runner that is still there is not taken for Jobspool'
   assert.notEqual(code, 0);
   assert.match(out + err, /another function runBackgroundJob\(\) is there already, in Command line code; remove that one/);
 });
+
+/** What a worker that is kept says of jobs, without a service. */
+function work(app: LaravelApp, methods: string[], params: unknown[] = []) {
+  const jobs = methods.map((method, at) => ({ id: `${at}-${method}`, class: 'App\\Jobs\\Trouble', method, params, attempt: 1 }));
+  const worker = ['node_modules/jobspool/jobs/commands/laravel/worker.php', 'bootstrap/app.php'];
+  const { status, stdout, stderr } = spawnSync('php', worker, {
+    cwd: app.folder,
+    env: { ...process.env, JOBSPOOL_PROTOCOL: 'lines' },
+    input: jobs.map((job) => `${JSON.stringify(job)}\n`).join(''),
+    encoding: 'utf8',
+  });
+  const said = stdout
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+  return { status, said, stderr };
+}
 
 /** An application whose allow-list artisan has made, and the service with it. `ended` waits for a job's end. */
 async function served(t: TestContext) {
