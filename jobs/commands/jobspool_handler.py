@@ -256,7 +256,7 @@ class _Lines:
 
     def next(self):
         # A job has closed what the next one would print to: that gets a new process.
-        if sys.stdout.closed or sys.stderr.closed:
+        if any(getattr(stream, "closed", False) for stream in (sys.stdout, sys.stderr)):
             return None
         line = self._requests.readline()
         return json.loads(line) if line.endswith(b"\n") else None
