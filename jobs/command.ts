@@ -80,7 +80,7 @@ function endOf(program: string, { code, signal }: Exit, around: Surroundings): E
   const written = resultOf(around);
   if (code === EXIT.completed) return { kind: 'completed', ...keptOf(written, around) };
   const { error, delay } = toldOf(written);
-  if (code === EXIT.retryLater) return { kind: 'snoozed', delayMs: durationMs(delay) };
+  if (code === EXIT.retryLater) return { kind: 'snoozed', delayMs: delayOf(delay, around) };
   const names = ['CommandFailed', signal ?? `exit ${code}`];
   const permanent = code === EXIT.permanent;
   if (error !== undefined) {
@@ -124,6 +124,16 @@ function toldOf(written: Written): { error?: object; delay?: unknown } {
   if (typeof value !== 'object' || value === null) return {};
   const { error, delay } = value as { error?: unknown; delay?: unknown };
   return typeof error === 'object' && error !== null && 'message' in error ? { error, delay } : { delay };
+}
+
+// That it is put off is the exit code's word, whatever its delay is.
+function delayOf(delay: unknown, { log }: Surroundings): number | undefined {
+  const delayMs = durationMs(delay);
+  if (delay !== undefined && delayMs === undefined)
+    log.warn(
+      `the delay is left out: expected one such as "500ms", "5s", "2m" or "1h" in $JOBSPOOL_RESULT, got ${JSON.stringify(delay).slice(0, 200)}`,
+    );
+  return delayMs;
 }
 
 /** Written with blanks and line breaks, a result is larger than the ledger keeps it. */

@@ -16,6 +16,8 @@ export class JobLog {
   readonly #heading: Heading;
   readonly #limit: number;
   #fd: number | undefined;
+  /** Whether the file begins with this heading. The number does not tell: an attempt that was put off is run again under its own. */
+  #isFirst = false;
   #headed = 0;
   #lost = 0;
 
@@ -43,6 +45,7 @@ export class JobLog {
     const { disk } = this.#spool;
     this.#fd = disk.openAppend(this.#file);
     const before = disk.sizeOf(this.#fd);
+    this.#isFirst = before === 0;
     const { attempt, startedAt, runner } = this.#heading;
     disk.append(this.#fd, `${before > 0 ? '\n' : ''}--- attempt ${attempt}, ${new Date(startedAt).toISOString()}, runner ${runner} ---\n`);
     this.#headed = disk.sizeOf(this.#fd);
@@ -91,7 +94,7 @@ export class JobLog {
   // Only a child's log is opened before anything is printed; then the heading stands alone.
   #removeHeading(): void {
     const { disk } = this.#spool;
-    if (this.#heading.attempt === 1) disk.remove(this.#file);
+    if (this.#isFirst) disk.remove(this.#file);
   }
 }
 

@@ -17,9 +17,13 @@ each job. The handlers are the same. Params that are an array are positional arg
 An exception is a failed attempt, `PermanentFailure` one that is not retried, `RetryLater` puts the job off and spends no
 attempt. A cancelled or late job gets `Cancelled` raised where it is (with `serve(raises=False)` only `job().is_cancelled`
 becomes true); what does not end within the service's kill grace is killed. What is printed stands in the job's log.
+A child that a handler forks ends for itself: it answers for no job. With multiprocessing, which may import the file anew in
+its children: `if __name__ == "__main__": serve()`.
 """
+import contextlib
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -29,6 +33,9 @@ __all__ = ["Cancelled", "PermanentFailure", "RetryLater", "handler", "job", "ser
 _RETRY_LATER, _PERMANENT = 75, 100
 _TERMINATED = 128 + signal.SIGTERM
 _PROGRESS_EVERY = 0.25
+_DELAY = re.compile(r"\d+(\.\d+)?(ms|[smhd])?")
+# No more is kept of an error, and what is longer than a result may be would be lost.
+_MAX_TEXT = 16_384
 
 
 class PermanentFailure(Exception):
@@ -36,12 +43,19 @@ class PermanentFailure(Exception):
 
 
 class RetryLater(Exception):
-    """Not now: the job runs again later and spends no attempt. Only with the protocol "lines" is the delay heard
-    (seconds, or a text such as "10m"); otherwise, and without one, it is the method's retryDelay."""
+    """Not now: the job runs again after the delay (seconds, or a text such as "10m") and spends no attempt. Without one,
+    after the method's retryDelay."""
 
     def __init__(self, delay=None, message="the job puts itself off"):
+        # Here, where the mistake is made, and not in the answer, which cannot tell where that was.
+        if delay is not None and not _is_delay(delay):
+            raise ValueError(f"RetryLater: expected a delay of seconds, or such as 500ms, 5s, 2m or 1h, got {delay!r}")
         super().__init__(message)
         self.delay = delay
+
+
+def _is_delay(value):
+    return 0 <= value < float("inf") if isinstance(value, (int, float)) else bool(_DELAY.fullmatch(str(value)))
 
 
 class Cancelled(BaseException):
@@ -97,6 +111,7 @@ def serve(handlers=None, raises=True):
     """Runs the job that the process was started for, or job after job until the runner ends it. Does not return."""
     _handlers.update(handlers or {})
     wire = _Lines() if os.environ.get("JOBSPOOL_PROTOCOL") == "lines" else _Once()
+    _print_as_utf8()
     stop = _Stop(raises)
     signal.signal(signal.SIGTERM, stop.hear)
     while True:
@@ -107,24 +122,34 @@ def serve(handlers=None, raises=True):
         wire.answer(request, _run(request, wire, stop))
 
 
+# The log is UTF-8, whatever the locale is, and no job fails because of what it prints.
+def _print_as_utf8():
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
 def _run(request, wire, stop):
     global _job
+    process = os.getpid()
     _job = Job(request, lambda percent: wire.progress(request, percent))
     try:
         function = _find(request["class"], request["method"])
         params = request["params"]
         with stop.may_cancel(_job):
             result = function(*params) if isinstance(params, list) else function(**params)
-        return {"outcome": "completed", "result": result}
-    except SystemExit as exit:
-        return _outcome_of_exit(exit.code)
-    except RetryLater as later:
-        return {"outcome": "snoozed", **({} if later.delay is None else {"delay": later.delay}), "reason": str(later)}
-    except Exception as error:
-        return _failure(error, isinstance(error, PermanentFailure))
+        answer = {"outcome": "completed", "result": result}
+    except BaseException as error:
+        if os.getpid() != process:
+            raise
+        answer = _outcome_of(error)
     finally:
         _job = None
         stop.leave_if_cancelled()
+    if os.getpid() != process:
+        # A child that the handler has forked and let return. It must not answer for the job, nor read the next.
+        sys.exit(0)
+    return answer
 
 
 def _find(class_name, method):
@@ -135,33 +160,50 @@ def _find(class_name, method):
     return function
 
 
-def _failure(error, permanent):
-    # Loaded when it is needed: it takes longer than all else here, and most jobs do not fail.
-    import traceback
-
-    record = {"name": type(error).__name__, "message": str(error), "stack": traceback.format_exc()}
-    return {"outcome": "failed", "error": record, "permanent": permanent}
+def _outcome_of(error):
+    if isinstance(error, SystemExit):
+        return _outcome_of_exit(error)
+    if isinstance(error, RetryLater):
+        return {"outcome": "snoozed", **({} if error.delay is None else {"delay": error.delay}), "reason": str(error)}
+    if isinstance(error, Exception):
+        return _failure(error, str(error), isinstance(error, PermanentFailure))
+    raise error
 
 
 # What a handler means that calls sys.exit() is the same with both protocols.
-def _outcome_of_exit(code):
-    if code is None or code == 0:
+def _outcome_of_exit(error):
+    if error.code is None or error.code == 0:
         return {"outcome": "completed", "result": None}
-    if code == _RETRY_LATER:
+    if error.code == _RETRY_LATER:
         return {"outcome": "snoozed", "reason": "the handler exited with code 75"}
-    error = {"name": "SystemExit", "message": f"the handler exited with {code!r}"}
-    return {"outcome": "failed", "error": error, "permanent": code == _PERMANENT}
+    return _failure(error, f"the handler exited with {error.code!r}", error.code == _PERMANENT)
+
+
+def _failure(error, message, permanent):
+    # Loaded when it is needed: it takes longer than all else here, and most jobs do not fail.
+    import traceback
+
+    stack = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    # retryOn and noRetryOn of the allow-list know it by the classes that it extends too.
+    names = [one.__name__ for one in type(error).__mro__[1:-1]]
+    # Of a stack the end says what went wrong.
+    record = {"name": type(error).__name__, "message": message[:_MAX_TEXT], "stack": stack[-_MAX_TEXT:], "names": names}
+    return {"outcome": "failed", "error": record, "permanent": permanent}
 
 
 class _Stop:
     """SIGTERM, which means another thing at each moment."""
 
     def __init__(self, raises):
+        self._process = os.getpid()
         self._raises = raises
         self._on_term = None
         self._came = False
 
     def hear(self, *_):
+        # A child that a handler has forked, to which nothing of this applies: multiprocessing ends its own so.
+        if os.getpid() != self._process:
+            sys.exit(_TERMINATED)
         # Only the first: a handler that cleans up must not be interrupted again.
         if self._came:
             return
@@ -188,19 +230,15 @@ class _Stop:
         if self._came:
             sys.exit(_TERMINATED)
 
+    @contextlib.contextmanager
     def _while(self, on_term):
-        stop = self
-
-        class While:
-            def __enter__(self):
-                stop._on_term = on_term
-                if stop._came:
-                    on_term()
-
-            def __exit__(self, *_):
-                stop._on_term = None
-
-        return While()
+        self._on_term = on_term
+        try:
+            if self._came:
+                on_term()
+            yield
+        finally:
+            self._on_term = None
 
 
 class _Lines:
@@ -215,9 +253,11 @@ class _Lines:
         os.dup2(nothing, 0)
         os.close(nothing)
         os.dup2(2, 1)
-        sys.stdout.reconfigure(line_buffering=True)
 
     def next(self):
+        # A job has closed what the next one would print to: that gets a new process.
+        if any(getattr(stream, "closed", False) for stream in (sys.stdout, sys.stderr)):
+            return None
         line = self._requests.readline()
         return json.loads(line) if line.endswith(b"\n") else None
 
@@ -247,25 +287,33 @@ class _Once:
         if self._is_served:
             return None
         self._is_served = True
-        return json.load(sys.stdin)
+        # Bytes: as text they would be of the locale's encoding.
+        return json.load(sys.stdin.buffer)
 
     def progress(self, _, percent):
-        with open(os.environ["JOBSPOOL_PROGRESS"], "w") as file:
-            file.write(f"{percent}\n")
+        self._write("JOBSPOOL_PROGRESS", f"{percent}\n")
 
     def answer(self, _, answer):
         if answer["outcome"] == "completed":
             text = _text(answer["result"])
             if text is not None:
-                with open(os.environ["JOBSPOOL_RESULT"], "w") as file:
-                    file.write(text)
+                self._write("JOBSPOOL_RESULT", text)
             sys.exit(0)
         if answer["outcome"] == "snoozed":
+            if "delay" in answer:
+                self._write("JOBSPOOL_RESULT", json.dumps({"delay": answer["delay"]}))
             print(answer["reason"], file=sys.stderr)
             sys.exit(_RETRY_LATER)
-        error = answer["error"]
-        print(error.get("stack") or error["message"], file=sys.stderr)
+        self._write("JOBSPOOL_RESULT", json.dumps({"error": answer["error"]}))
+        print(answer["error"]["stack"], end="", file=sys.stderr)
         sys.exit(_PERMANENT if answer["permanent"] else 1)
+
+    # Where the variable is not set, somebody tries the command out by hand.
+    @staticmethod
+    def _write(variable, text):
+        if variable in os.environ:
+            with open(os.environ[variable], "w") as file:
+                file.write(text)
 
 
 # The work is done, whatever it returned: what JSON cannot hold is left out, and said.

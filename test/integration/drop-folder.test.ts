@@ -7,13 +7,15 @@ import test, { type TestContext } from 'node:test';
 import { completedLines, type JobStatus, jobStatus } from '../../spool/query.ts';
 import { openSpool, type Spool } from '../../spool/spool.ts';
 import { codeBlocks } from '../support/code-blocks.ts';
-import { type Ran, runShell } from '../support/program.ts';
+import type { Ran } from '../support/program.ts';
 import { serviceLog } from '../support/service-log.ts';
 import { tempFolder } from '../support/spool.ts';
+import { EXEC, skipsWithoutRoot, usersOf } from '../support/users.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..', '..');
 const MAIN = path.join(ROOT, 'service', 'main.ts');
 const [SERVICE, ADA, BOB, GROUP] = [54_111, 54_112, 54_113, 54_210];
+const as = usersOf(GROUP);
 
 test('no producer can remove, rename, change, replace, link or give away the file of another, or touch what was accepted', async (t) => {
   if (skipsWithoutRoot(t)) return;
@@ -157,12 +159,6 @@ test('what an open drop folder lets producers do to each other, doctor says', as
   assert.match(out, /^warn {2}failed\/ has the permissions 2770: others than the service may change what is in it, .* chmod 0700 /m);
 });
 
-function skipsWithoutRoot(t: TestContext): boolean {
-  if (process.getuid?.() === 0 && spawnSync('setpriv', ['--version']).error === undefined) return false;
-  t.skip('SKIPPED: only root can start programs as two other users (setpriv of util-linux)');
-  return true;
-}
-
 /** Laid out by the commands of the page, with numbers in place of names. */
 function dropFolder(t: TestContext) {
   const folder = tempFolder(t);
@@ -187,7 +183,7 @@ function dropFolder(t: TestContext) {
     JSON.stringify({ Limited: { module, export: 'Trouble', submitters, methods }, Free: { module, export: 'Trouble', methods } }),
   );
   const run = (uid: number, args: string[]) =>
-    as({ root }, uid, 'exec "$0" "$@"', [process.execPath, MAIN, ...args], { JOBSPOOL_JOBS: jobs, JOBSPOOL_RUNNERS: '1' });
+    as({ root }, uid, EXEC, [process.execPath, MAIN, ...args], { JOBSPOOL_JOBS: jobs, JOBSPOOL_RUNNERS: '1' });
   const drain = async () => {
     const ran = await run(SERVICE, ['drain']);
     assert.equal(ran.code, 0, ran.err);
@@ -201,18 +197,3 @@ const drop = (spool: Spool, uid: number, name: string, body: string, umask = '02
     path.join(spool.incoming, name),
     body,
   ]);
-
-function as(
-  { root }: Pick<Spool, 'root'>,
-  uid: number,
-  script: string,
-  args: string[] = [],
-  env: Record<string, string> = {},
-): Promise<Ran> {
-  return runShell(['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--groups', String(GROUP), 'sh', '-c', script, ...args], {
-    JOBSPOOL_DIR: root,
-    NODE_COMPILE_CACHE: '',
-    HOME: '/',
-    ...env,
-  });
-}

@@ -1,11 +1,12 @@
 /** Classes of a Laravel application, run by the real framework through the real service, called as home-made runners are. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { cancelJob, jobStatus, runBackgroundJob, waitForJob } from '../../jobs/run-background-job.ts';
 import { openSpool } from '../../spool/spool.ts';
-import { laravelApp } from '../support/laravel.ts';
+import { type LaravelApp, laravelApp } from '../support/laravel.ts';
 import { missingInPhp, runPhp } from '../support/php.ts';
 import { linesUntil } from '../support/service-log.ts';
 import { startService, tempFolder } from '../support/spool.ts';
@@ -166,6 +167,41 @@ test('an application that boots for each job says the same of it, by its exit co
   assert.deepEqual([code, fs.readFileSync(result, 'utf8')], ['0', '"sent: a and b"']);
 });
 
+test('a cache that is down, an error that cannot be reported and a worker that cannot clear away change the end of no job', async (t) => {
+  if (MISSING) return t.skip(MISSING);
+  const dir = tempFolder(t);
+  const app = laravelApp(t, dir);
+  // A database without its table.
+  const stores = `['database' => ['driver' => 'database', 'table' => 'cache', 'connection' => null]]`;
+  fs.writeFileSync(path.join(app.folder, 'config/cache.php'), `<?php return ['default' => 'database', 'stores' => ${stores}];`);
+  const { status, said, stderr } = work(app, ['unreported', 'look', 'litter', 'look']);
+  const answers = said.map(({ id, outcome, error }) => [id, outcome, error?.message]);
+  assert.deepEqual(
+    answers,
+    [
+      ['0-unreported', 'failed', 'its own error'],
+      ['1-look', 'completed', undefined],
+      // The next one is left to a new process.
+      ['2-litter', 'completed', undefined],
+    ],
+    stderr,
+  );
+  assert.equal(status, 0);
+  for (const sentence of [
+    /queue:restart would not be noticed, for the cache cannot be read: .*no such table/,
+    /the error is not reported to the application: RuntimeException: nobody to report to/,
+    /cleaning up after the job failed, and the next one gets a new process: RuntimeException: the broom is broken/,
+  ])
+    assert.match(stderr, sentence);
+});
+
+test('a child that a job forks clears nothing away, for the connections are also those of its parent', (t) => {
+  if (MISSING) return t.skip(MISSING);
+  const folder = tempFolder(t);
+  const { said, stderr } = work(laravelApp(t, folder), ['fork'], [path.join(folder, 'trace')]);
+  assert.deepEqual(said, [{ id: '0-fork', outcome: 'completed', result: false }], stderr);
+});
+
 test('the allow-list is made of the configuration, also of that of an old runner, and not of a class that is not there', async (t) => {
   if (MISSING) return t.skip(MISSING);
   const folder = tempFolder(t);
@@ -205,6 +241,23 @@ test("the helper of an old runner that is still there is not taken for Jobspool'
   assert.notEqual(code, 0);
   assert.match(out + err, /another function runBackgroundJob\(\) is there already, in Command line code; remove that one/);
 });
+
+/** What a worker that is kept says of jobs, without a service. */
+function work(app: LaravelApp, methods: string[], params: unknown[] = []) {
+  const jobs = methods.map((method, at) => ({ id: `${at}-${method}`, class: 'App\\Jobs\\Trouble', method, params, attempt: 1 }));
+  const worker = ['node_modules/jobspool/jobs/commands/laravel/worker.php', 'bootstrap/app.php'];
+  const { status, stdout, stderr } = spawnSync('php', worker, {
+    cwd: app.folder,
+    env: { ...process.env, JOBSPOOL_PROTOCOL: 'lines' },
+    input: jobs.map((job) => `${JSON.stringify(job)}\n`).join(''),
+    encoding: 'utf8',
+  });
+  const said = stdout
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+  return { status, said, stderr };
+}
 
 /** An application whose allow-list artisan has made, and the service with it. `ended` waits for a job's end. */
 async function served(t: TestContext) {

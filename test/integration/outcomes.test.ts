@@ -205,6 +205,14 @@ const CASES: Case[] = [
     expect: (status) => assert.deepEqual([status.state, outcomes(status)], ['completed', ['completed']]),
   },
   {
+    name: 'a command that puts its job off by what is no time is told so in the log of the job, which runs after its retryDelay',
+    body: shell('someday'),
+    expect(status, spool) {
+      assert.deepEqual([status.state, outcomes(status)], ['completed', ['completed']]);
+      assert.match(log(spool, status), /the delay is left out: expected one such as .*, got "someday"/);
+    },
+  },
+  {
     name: 'a class that is not on the allow-list is refused',
     body: { class: 'Stranger' },
     expect: refusedBecause(/class "Stranger" is not on the allow-list; on it: Trouble, /),

@@ -125,10 +125,7 @@ test('a handler in PHP says the same in both protocols', (t) => {
   const told = (method: string) => ({ id: `the-${method}`, class: 'Any', method, params: { a: [1] }, attempt: 2 });
   const methods = ['told', 'later', 'never', 'endless', 'bytes'];
   const lines = php(methods.map((method) => JSON.stringify(told(method))).join('\n'), { JOBSPOOL_PROTOCOL: 'lines' });
-  const answers = lines.stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line));
+  const answers = answersIn(lines.stdout);
   const once = methods.map((method) => {
     const result = path.join(folder, method);
     const { status } = php(JSON.stringify(told(method)), { JOBSPOOL_RESULT: result, JOBSPOOL_PROGRESS: path.join(folder, 'progress') });
@@ -165,6 +162,43 @@ test('a handler in PHP says the same in both protocols', (t) => {
   assert.deepEqual([once[4]?.status, once[4]?.result.error.message], [1, 'bytes that are no text: \u{fffd}']);
 });
 
+test('a child that a handler in PHP forks neither answers for the job nor reads the next, however it ends', (t) => {
+  if (MISSING) return t.skip(MISSING);
+  const job = (child: string) => JSON.stringify({ id: child, class: 'Any', method: 'forks', params: { child }, attempt: 1 });
+  const { stdout, stderr } = php(['exits', 'throws', 'returns'].map(job).join('\n'), { JOBSPOOL_PROTOCOL: 'lines' });
+  assert.deepEqual(answersIn(stdout), [
+    { id: 'exits', outcome: 'completed', result: 7 },
+    { id: 'throws', outcome: 'completed', result: 1 },
+    { id: 'returns', outcome: 'completed', result: 0 },
+  ]);
+  assert.match(stderr, /a child of the handler failed: DomainException: of the child at /);
+  const result = path.join(tempFolder(t), 'result');
+  assert.equal(php(job('exits'), { JOBSPOOL_RESULT: result }).status, 0);
+  assert.equal(fs.readFileSync(result, 'utf8'), '7');
+});
+
+test('a handler in PHP that closes its standard output leaves the next job to a new process', (t) => {
+  if (MISSING) return t.skip(MISSING);
+  const jobs = ['closes', 'endless'].map((method) => JSON.stringify({ id: method, class: 'Any', method, params: [], attempt: 1 }));
+  const { stdout, status } = php(jobs.join('\n'), { JOBSPOOL_PROTOCOL: 'lines' });
+  assert.deepEqual([JSON.parse(stdout), status], [{ id: 'closes', outcome: 'completed', result: true }, 0]);
+});
+
+test('a request that PHP cannot read fails for good and says why, and the process goes on', (t) => {
+  if (MISSING) return t.skip(MISSING);
+  const half = '{"id":"half","class":"Any","method":"told","params":["\\ud800"],"attempt":1}';
+  const next = '{"id":"next","class":"Any","method":"endless","params":[],"attempt":1}';
+  const { stdout, status } = php(`${half}\n${next}`, { JOBSPOOL_PROTOCOL: 'lines' });
+  const [refused, answered] = answersIn(stdout);
+  const sentence = /^read the job's request: expected JSON that PHP can decode, got: Single unpaired .*surrogate/;
+  assert.deepEqual([refused.id, refused.outcome, refused.permanent], ['half', 'failed', true]);
+  assert.match(refused.error.message, sentence);
+  assert.deepEqual([answered, status], [{ id: 'next', outcome: 'completed' }, 0]);
+  const result = path.join(tempFolder(t), 'result');
+  assert.equal(php(half, { JOBSPOOL_RESULT: result }).status, 100);
+  assert.match(JSON.parse(fs.readFileSync(result, 'utf8')).error.message, sentence);
+});
+
 test('a job of PHP that was put into another folder while it was looked for is found', async (t) => {
   if (MISSING) return t.skip(MISSING);
   const spool = tempSpool(t);
@@ -178,6 +212,12 @@ test('a job of PHP that was put into another folder while it was looked for is f
     fs.rmSync(file);
   }
 });
+
+const answersIn = (stdout: string) =>
+  stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
 
 function php(input: string, env: Record<string, string>) {
   return spawnSync('php', [path.join(FIXTURES, 'handler.php')], { input, encoding: 'utf8', env: { ...process.env, ...env } });

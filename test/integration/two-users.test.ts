@@ -6,13 +6,15 @@ import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { jobStatus } from '../../spool/query.ts';
 import { openSpool, type Spool } from '../../spool/spool.ts';
-import { type Ran, runShell } from '../support/program.ts';
+import type { Ran } from '../support/program.ts';
 import { tempFolder } from '../support/spool.ts';
 import { TROUBLE } from '../support/trouble.ts';
+import { EXEC, skipsWithoutRoot, usersOf } from '../support/users.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..', '..');
 const MAIN = path.join(ROOT, 'service', 'main.ts');
 const [SERVICE, PRODUCER, STRANGER, GROUP] = [54_101, 54_102, 54_103, 54_200];
+const as = usersOf(GROUP);
 
 test('a producer of another user in the spool’s group enqueues by file and by the command line, and its jobs run', async (t) => {
   if (skipsWithoutRoot(t)) return;
@@ -23,13 +25,7 @@ test('a producer of another user in the spool’s group enqueues by file and by 
   }
   assert.equal((await produce(spool, 'by-file', '007')).code, 0);
   // A umask that leaves the group nothing is no matter for our own programs: they say who may read.
-  const ran = await as(
-    PRODUCER,
-    [GROUP],
-    'umask 077; exec "$0" "$@"',
-    [process.execPath, MAIN, 'run', 'Trouble', 'noop', '--id', 'by-program'],
-    spool,
-  );
+  const ran = await as(spool, PRODUCER, `umask 077; ${EXEC}`, [process.execPath, MAIN, 'run', 'Trouble', 'noop', '--id', 'by-program']);
   assert.equal(ran.code, 0, ran.err);
   await drain();
   for (const id of ['by-file', 'by-program']) assert.equal(jobStatus(spool, id)?.state, 'completed', id);
@@ -49,7 +45,7 @@ test('a file that its producer lets nobody read is rejected with its owner, its 
   const log = fs.readFileSync(path.join(spool.logs, 'background_jobs_errors.log'), 'utf8');
   assert.equal(log.split('\n').filter((line) => line.includes('54102')).length, 1, 'said once');
   fs.chmodSync(path.join(spool.rejected, 'p5-now-closed.json'), 0o660);
-  const retried = await as(SERVICE, [GROUP], 'exec "$0" "$@"', [process.execPath, MAIN, 'retry', 'closed'], spool);
+  const retried = await as(spool, SERVICE, EXEC, [process.execPath, MAIN, 'retry', 'closed']);
   assert.equal(retried.code, 0, retried.err);
   await drain();
   assert.equal(jobStatus(spool, 'closed')?.state, 'completed');
@@ -61,7 +57,7 @@ test('a producer who is not in the group is told who it is, what it may not use,
   const told = new RegExp(
     `EACCES.*${spool.root} belongs to uid ${SERVICE}, gid ${GROUP}, with the permissions 2770, and this is uid ${STRANGER} \\(gid ${STRANGER}, umask \\d+\\): put that user into that group`,
   );
-  const ran = await as(STRANGER, [], 'exec "$0" "$@"', [process.execPath, MAIN, 'run', 'Trouble', 'noop'], spool);
+  const ran = await usersOf()(spool, STRANGER, EXEC, [process.execPath, MAIN, 'run', 'Trouble', 'noop']);
   assert.equal(ran.code, 2);
   assert.match(ran.err, told);
   // One who was let in before and is not any more: the folder is open in its process.
@@ -69,7 +65,7 @@ test('a producer who is not in the group is told who it is, what it may not use,
     await runBackgroundJob('Trouble', 'noop'); process.stdout.write('one');
     while (!fs.existsSync('${spool.root}/../shut')) await new Promise((resolve) => setTimeout(resolve, 10));
     await runBackgroundJob('Trouble', 'noop').catch((error) => process.stderr.write(error.code + ' ' + error.message));`;
-  const inside = as(PRODUCER, [GROUP], 'exec "$0" "$@"', [process.execPath, '--input-type=module', '-e', script], spool);
+  const inside = as(spool, PRODUCER, EXEC, [process.execPath, '--input-type=module', '-e', script]);
   while (spool.disk.names(spool.incoming).length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
   fs.chmodSync(spool.tmp, 0o700);
   fs.writeFileSync(path.join(spool.root, '..', 'shut'), '');
@@ -83,12 +79,6 @@ test('a producer who is not in the group is told who it is, what it may not use,
   );
 });
 
-function skipsWithoutRoot(t: TestContext): boolean {
-  if (process.getuid?.() === 0 && spawnSync('setpriv', ['--version']).error === undefined) return false;
-  t.skip('SKIPPED: only root can start programs as two other users (setpriv of util-linux)');
-  return true;
-}
-
 /** As spool/README.md says: a folder of the service's user, with a group for it and its producers, which all inherit. */
 async function sharedFolder(t: TestContext): Promise<{ spool: Spool; drain(): Promise<void> }> {
   const folder = tempFolder(t);
@@ -96,9 +86,7 @@ async function sharedFolder(t: TestContext): Promise<{ spool: Spool; drain(): Pr
   const root = path.join(folder, 'spool');
   spawnSync('install', ['-d', '-m', '2770', '-o', String(SERVICE), '-g', String(GROUP), root]);
   const drain = async () => {
-    const ran = await as(SERVICE, [GROUP], 'exec "$0" "$@"', [process.execPath, MAIN, 'drain', '--jobs', TROUBLE, '--runners', '1'], {
-      root,
-    });
+    const ran = await as({ root }, SERVICE, EXEC, [process.execPath, MAIN, 'drain', '--jobs', TROUBLE, '--runners', '1']);
     assert.equal(ran.code, 0, ran.err);
   };
   await drain();
@@ -106,20 +94,7 @@ async function sharedFolder(t: TestContext): Promise<{ spool: Spool; drain(): Pr
 }
 
 const produce = (spool: Spool, id: string, umask: string): Promise<Ran> =>
-  as(
-    PRODUCER,
-    [GROUP],
-    `umask ${umask}; echo '{"class":"Trouble","method":"noop"}' > "$0" && mv "$0" "$1"`,
-    [path.join(spool.tmp, id), path.join(spool.incoming, `p5-now-${id}.json`)],
-    spool,
-  );
-
-/** Runs a script of the shell with arguments as another user, whose own group is named as it is. */
-function as(uid: number, groups: number[], script: string, args: string[], { root }: Pick<Spool, 'root'>): Promise<Ran> {
-  const group = groups.length > 0 ? ['--groups', groups.join(',')] : ['--clear-groups'];
-  return runShell(['setpriv', `--reuid=${uid}`, `--regid=${uid}`, ...group, 'sh', '-c', script, ...args], {
-    JOBSPOOL_DIR: root,
-    NODE_COMPILE_CACHE: '',
-    HOME: '/',
-  });
-}
+  as(spool, PRODUCER, `umask ${umask}; echo '{"class":"Trouble","method":"noop"}' > "$0" && mv "$0" "$1"`, [
+    path.join(spool.tmp, id),
+    path.join(spool.incoming, `p5-now-${id}.json`),
+  ]);

@@ -1,6 +1,6 @@
 /** Commands that are kept from job to job (`protocol: "lines"`), and the helpers for handlers in other languages, by both protocols. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
@@ -11,7 +11,7 @@ import { openSpool, type Spool } from '../../spool/spool.ts';
 import { waitForJob } from '../../spool/wait.ts';
 import { afterwards } from '../support/afterwards.ts';
 import { runProgram } from '../support/program.ts';
-import { dropFile, startService } from '../support/spool.ts';
+import { dropFile, startService, tempFolder } from '../support/spool.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const ALLOWLIST = path.resolve(import.meta.dirname, '..', 'fixtures', 'warm-allowlist.json');
@@ -255,7 +255,6 @@ test('a handler written with the Python helper ends alike with both protocols', 
   const { spool, drop, run } = started;
   for (const protocol of ['PyWarm', 'PyOnce']) {
     await t.test(protocol, async () => {
-      const isWarm = protocol === 'PyWarm';
       const added = await run(protocol, 'add', [1, 2]);
       assert.deepEqual(added.result, { sum: 3, id: added.id, attempt: 1 });
       assert.equal(((await run(protocol, 'add', { a: 5, b: 1 })).result as { sum: number }).sum, 6);
@@ -265,11 +264,14 @@ test('a handler written with the Python helper ends alike with both protocols', 
         assert.ok(log(spool, prints).includes(line), line);
       assert.deepEqual(outcomes(await run(protocol, 'later', [path.join(spool.tmp, `${protocol}-later`)])), ['completed']);
       const never = await run(protocol, 'never');
-      assert.deepEqual([outcomes(never), /no retry would change that/.test(JSON.stringify(never.error))], [['failed'], true]);
+      const nameAndMessage = ({ error }: JobStatus) => [error?.name, error?.message];
+      assert.deepEqual([outcomes(never), ...nameAndMessage(never)], [['failed'], 'PermanentFailure', 'no retry would change that']);
       const boom = await run(protocol, 'boom');
-      assert.match(boom.error?.stack ?? '', /KeyError: 'missing'/);
-      assert.equal(boom.error?.name, isWarm ? 'KeyError' : 'CommandFailed');
-      assert.deepEqual(outcomes(await run(protocol, 'exits')), ['failed']);
+      assert.match(boom.error?.stack ?? '', /^Traceback (.|\n)*KeyError: 'missing'\n$/);
+      // By a class that it extends.
+      assert.deepEqual([outcomes(boom), ...nameAndMessage(boom)], [['failed'], 'KeyError', "'missing'"]);
+      const exits = await run(protocol, 'exits');
+      assert.deepEqual([outcomes(exits), ...nameAndMessage(exits)], [['failed'], 'SystemExit', 'the handler exited with 100']);
       const odd = await run(protocol, 'odd');
       assert.deepEqual([odd.state, odd.result], ['completed', undefined]);
       assert.match(log(spool, odd), /the result is left out: .*set/);
@@ -295,5 +297,51 @@ test('a handler written with the Python helper ends alike with both protocols', 
     assert.equal(fs.readFileSync(file, 'utf8'), 'begun\ncleaned up\n');
     if (!isInstalled('jq')) return void t.skip('SKIPPED: no jq (apt-get install jq)');
     assert.deepEqual((await run('Sh', 'param', ['a b', 7])).result, { first: 'a b', second: 7 });
+    assert.deepEqual((await run('Sh', 'flag', { flag: false })).result, false);
+    assert.deepEqual(outcomes(await run('Sh', 'flag', { flag: null })), ['failed']);
   });
 });
+
+test('a child that a handler in Python forks neither answers for the job nor reads the next, however it ends', (t) => {
+  if (!isInstalled('python3')) return t.skip('SKIPPED: no python3 (apt-get install python3)');
+  const children = { return: 0, exit: 7, raise: 1, sleep: 143 };
+  const jobs = Object.keys(children).map((child) => request('forks', [child]));
+  const { stdout, stderr } = python(jobs.join('\n').concat('\n'), { JOBSPOOL_PROTOCOL: 'lines' });
+  const answers = Object.values(children).map((result) => ({ id: 'forks', outcome: 'completed', result }));
+  assert.deepEqual(
+    stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line)),
+    answers,
+    stderr,
+  );
+  assert.match(stderr, /ValueError: of the child/);
+  const result = path.join(tempFolder(t), 'result');
+  assert.equal(python(request('forks', ['exit']), { JOBSPOOL_RESULT: result }).status, 0);
+  assert.equal(fs.readFileSync(result, 'utf8'), '7');
+});
+
+test('a handler in Python that closes its standard output leaves the next job to a new process', (t) => {
+  if (!isInstalled('python3')) return t.skip('SKIPPED: no python3 (apt-get install python3)');
+  const { stdout, status } = python(`${request('closes', [])}\n${request('says', ['hello'])}\n`, { JOBSPOOL_PROTOCOL: 'lines' });
+  assert.deepEqual([JSON.parse(stdout), status], [{ id: 'closes', outcome: 'completed' }, 0]);
+});
+
+test('what a handler in Python is given and prints is UTF-8 where the locale is not', (t) => {
+  if (!isInstalled('python3')) return t.skip('SKIPPED: no python3 (apt-get install python3)');
+  const result = path.join(tempFolder(t), 'result');
+  const { stdout, stderr } = python(request('says', ['ü €']), { JOBSPOOL_RESULT: result, PYTHONIOENCODING: 'latin-1' });
+  assert.deepEqual([stdout, JSON.parse(fs.readFileSync(result, 'utf8'))], ['ü €\n', 'ü €'], stderr);
+});
+
+const request = (method: string, params: unknown[]) => JSON.stringify({ id: method, class: 'Py', method, params, attempt: 1 });
+
+const python = (input: string, env: Record<string, string>) =>
+  spawnSync('python3', ['handlers.py'], {
+    cwd: path.dirname(ALLOWLIST),
+    input,
+    encoding: 'utf8',
+    timeout: 30_000,
+    env: { ...process.env, ...env },
+  });

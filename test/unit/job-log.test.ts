@@ -46,6 +46,17 @@ test('a later attempt that prints nothing leaves the earlier one as it was', (t)
   assert.ok(read(spool).startsWith(`${headingText(1)}said\n`));
 });
 
+test('an attempt that was put off and prints nothing when it runs again keeps what it printed before', (t) => {
+  const spool = tempSpool(t);
+  for (const text of ['not yet\n', '']) {
+    const log = new JobLog(spool, 'a', heading(1));
+    log.open();
+    log.write(text);
+    log.close();
+  }
+  assert.equal(read(spool).startsWith(`${headingText(1)}not yet\n`), true);
+});
+
 test('of a log that is too long the beginning and the end are kept, and a line says how much went', (t) => {
   const spool = tempSpool(t);
   const log = new JobLog(spool, 'a', heading(1), 1_000);

@@ -14,9 +14,12 @@ use Jobspool\Snooze;
 /** Runs jobs in an application that has been booted, and clears away after each what must not reach the next. */
 final class Worker
 {
+    private const UNKNOWN = false;
+
     private readonly string $locale;
     private readonly mixed $startedAfter;
     private int $served = 0;
+    private bool $isUnclean = false;
 
     public function __construct(private readonly Application $app)
     {
@@ -29,8 +32,7 @@ final class Worker
 
     public function __invoke(Job $job): mixed
     {
-        // `php artisan queue:restart`, as after a deployment: old code must not run this job.
-        if ($this->served++ > 0 && $this->lastRestart() !== $this->startedAfter) {
+        if ($this->served++ > 0 && ($this->isUnclean || $this->isToldToRestart())) {
             \Jobspool\leave();
         }
         $this->nameInLogs($job);
@@ -39,10 +41,13 @@ final class Worker
         } catch (Cancelled | Snooze $told) {
             throw $told;
         } catch (\Throwable $error) {
-            $this->app->make(ExceptionHandler::class)->report($error);
+            $this->report($error);
             throw $error;
         } finally {
-            $this->clearAway();
+            // A child that the job has forked shares the connections: their transactions are its parent's.
+            if (!$job->isInChild()) {
+                $this->cleanUp();
+            }
         }
     }
 
@@ -53,12 +58,32 @@ final class Worker
     private function run(Job $job): mixed
     {
         $method = \Jobspool\findMethod($job->class, $job->method);
-        $constructor = (new \ReflectionClass($job->class))->getConstructor();
-        $wanted = array_flip(array_map(static fn ($one) => $one->getName(), $constructor?->getParameters() ?? []));
-        $own = array_flip(array_map(static fn ($one) => $one->getName(), $method->getParameters()));
-        $object = $this->app->make($job->class, array_intersect_key($job->params, $wanted));
-        $params = array_is_list($job->params) ? $job->params : array_diff_key($job->params, array_diff_key($wanted, $own));
-        return $this->app->call([$object, $job->method], \Jobspool\argumentsFor($method, $params, skipsClasses: true));
+        [$wanted, $left] = \Jobspool\splitParams($job->class, $method, $job->params);
+        $object = $this->app->make($job->class, $wanted);
+        return $this->app->call([$object, $job->method], \Jobspool\argumentsFor($method, $left, skipsClasses: true));
+    }
+
+    private function report(\Throwable $error): void
+    {
+        try {
+            $this->app->make(ExceptionHandler::class)->report($error);
+        } catch (Cancelled $told) {
+            throw $told;
+        } catch (\Throwable $another) {
+            // The attempt fails by its own error, whatever has become of the report.
+            $this->say('the error is not reported to the application', $another);
+        }
+    }
+
+    // How the job ended stands, whatever this meets; but the next one must not run in what is left.
+    private function cleanUp(): void
+    {
+        try {
+            $this->clearAway();
+        } catch (\Throwable $error) {
+            $this->isUnclean = true;
+            $this->say('cleaning up after the job failed, and the next one gets a new process', $error);
+        }
     }
 
     private function nameInLogs(Job $job): void
@@ -72,12 +97,13 @@ final class Worker
     /** What Laravel's own queue worker forgets between two jobs, and beyond that an open transaction, the signed-in user and the locale. */
     private function clearAway(): void
     {
+        // First: an open transaction holds locks for as long as this process lives.
+        if ($this->app->resolved('db')) {
+            $this->closeTransactions();
+        }
         $logger = $this->app['log']->driver();
         if (method_exists($logger, 'withoutContext')) {
             $logger->withoutContext();
-        }
-        if ($this->app->resolved('db')) {
-            $this->closeTransactions();
         }
         if ($this->app->resolved('auth')) {
             $this->app['auth']->forgetGuards();
@@ -104,9 +130,29 @@ final class Worker
         }
     }
 
-    // Laravel keeps there when its workers were last told to restart.
+    // `php artisan queue:restart`, as after a deployment: old code must not run this job.
+    private function isToldToRestart(): bool
+    {
+        $last = $this->lastRestart();
+        return $last !== self::UNKNOWN && $last !== $this->startedAfter;
+    }
+
+    // Laravel keeps in the cache when its workers were last told to restart. Jobs that need no cache run without.
     private function lastRestart(): mixed
     {
-        return $this->app->bound('cache') ? $this->app['cache']->store()->get('illuminate:queue:restart') : null;
+        try {
+            return $this->app->bound('cache') ? $this->app['cache']->store()->get('illuminate:queue:restart') : null;
+        } catch (Cancelled $told) {
+            throw $told;
+        } catch (\Throwable $error) {
+            $this->say('queue:restart would not be noticed, for the cache cannot be read', $error);
+            return self::UNKNOWN;
+        }
+    }
+
+    // In the job's log, without the application, of which nobody knows here what of it works.
+    private function say(string $what, \Throwable $error): void
+    {
+        fwrite(STDERR, "jobspool: $what: " . $error::class . ": {$error->getMessage()}\n");
     }
 }

@@ -10,6 +10,7 @@ final class Job
     private static ?self $current = null;
     private bool $isCancelled = false;
     private float $reportedAt = 0;
+    private readonly int $process;
 
     /** @param array<mixed> $params a list, or an object as an array with string keys */
     public function __construct(
@@ -24,6 +25,7 @@ final class Job
         public readonly ?string $tracestate,
         private readonly Protocol $protocol,
     ) {
+        $this->process = getmypid();
     }
 
     /** The job that runs in this process now; null between jobs. For code that is not handed one. */
@@ -47,6 +49,12 @@ final class Job
     public function isCancelled(): bool
     {
         return $this->isCancelled;
+    }
+
+    /** @internal Whether this is a child that a handler has forked. It has a copy of all that is here, and its end is not the job's. */
+    public function isInChild(): bool
+    {
+        return getmypid() !== $this->process;
     }
 
     /** @internal */

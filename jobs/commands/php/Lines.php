@@ -29,21 +29,26 @@ final class Lines implements Protocol
 
     public function next(): ?Job
     {
-        $line = fgets($this->requests);
-        if ($line === false) {
-            return null;
+        // A job may have closed what the next one would print to: that gets a new process.
+        while (is_resource(STDOUT) && is_resource(STDERR) && ($line = fgets($this->requests)) !== false) {
+            try {
+                $request = json_decode($line, true, 512, JSON_THROW_ON_ERROR);
+            } catch (\JsonException $error) {
+                $this->refuse($line, $error);
+                continue;
+            }
+            return new Job(
+                $request['id'],
+                $request['class'],
+                $request['method'],
+                $request['params'],
+                $request['attempt'],
+                $request['traceparent'] ?? null,
+                $request['tracestate'] ?? null,
+                $this,
+            );
         }
-        $request = json_decode($line, true, 512, JSON_THROW_ON_ERROR);
-        return new Job(
-            $request['id'],
-            $request['class'],
-            $request['method'],
-            $request['params'],
-            $request['attempt'],
-            $request['traceparent'] ?? null,
-            $request['tracestate'] ?? null,
-            $this,
-        );
+        return null;
     }
 
     public function progress(Job $job, float $percent): void
@@ -54,6 +59,15 @@ final class Lines implements Protocol
     public function answer(Job $job, array $answer): void
     {
         $this->say(['id' => $job->id] + $answer);
+    }
+
+    // The id stands first in the line.
+    private function refuse(string $line, \JsonException $error): void
+    {
+        if (!preg_match('/^\{"id":"([^"\\\\]+)"/', $line, $found)) {
+            throw $error;
+        }
+        $this->say(['id' => $found[1]] + unreadable($error));
     }
 
     /** @param array<string, mixed> $said */

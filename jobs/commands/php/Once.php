@@ -17,7 +17,11 @@ final class Once implements Protocol
             return null;
         }
         $this->isRead = true;
-        $request = json_decode(stream_get_contents(STDIN), true, 512, JSON_THROW_ON_ERROR);
+        try {
+            $request = json_decode(stream_get_contents(STDIN), true, 512, JSON_THROW_ON_ERROR);
+        } catch (\JsonException $error) {
+            $this->end(unreadable($error));
+        }
         $trace = array_map(static fn (string $name) => getenv($name) ?: null, ['TRACEPARENT', 'TRACESTATE']);
         return new Job($request['id'], $request['class'], $request['method'], $request['params'], $request['attempt'], $trace[0], $trace[1], $this);
     }
@@ -28,6 +32,12 @@ final class Once implements Protocol
     }
 
     public function answer(Job $job, array $answer): void
+    {
+        $this->end($answer);
+    }
+
+    /** @param array<string, mixed> $answer */
+    private function end(array $answer): never
     {
         $said = array_diff_key($answer, ['outcome' => 0, 'permanent' => 0]);
         if ($answer['outcome'] === 'completed') {

@@ -21,13 +21,13 @@ function argumentsFor(\ReflectionFunctionAbstract $function, array $params, bool
         return $params;
     }
     $takes = array_filter($function->getParameters(), static fn (\ReflectionParameter $one) => !$one->isVariadic() && !($skipsClasses && isOfClass($one)));
-    $names = array_map(static fn (\ReflectionParameter $one) => $one->getName(), array_values($takes));
+    $names = parameterNames(array_values($takes));
     if (array_is_list($params)) {
         $named = array_combine(array_slice($names, 0, count($params)), array_slice($params, 0, count($names)));
         return $named + array_slice($params, count($names));
     }
     // One that a container would fill may be given by its name all the same.
-    $all = array_map(static fn (\ReflectionParameter $one) => $one->getName(), $function->getParameters());
+    $all = parameterNames($function->getParameters());
     $unknown = array_diff(array_keys($params), $all);
     if ($unknown === [] || $function->isVariadic()) {
         return $params;
@@ -41,6 +41,16 @@ function argumentsFor(\ReflectionFunctionAbstract $function, array $params, bool
         implode(', ', $unknown),
         implode(', ', $all) ?: 'none',
     ));
+}
+
+/**
+ * @param list<\ReflectionParameter> $parameters
+ *
+ * @return list<string>
+ */
+function parameterNames(array $parameters): array
+{
+    return array_map(static fn (\ReflectionParameter $one) => $one->getName(), $parameters);
 }
 
 function takesArray(\ReflectionParameter $parameter): bool

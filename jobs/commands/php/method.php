@@ -32,6 +32,23 @@ function findMethod(string $class, string $method): \ReflectionMethod
 }
 
 /**
+ * Those of the params that the constructor names, and those that are left for the method. What both want both get. Params without names are
+ * the method's.
+ *
+ * @param array<mixed> $params
+ *
+ * @return array{array<string, mixed>, array<mixed>}
+ */
+function splitParams(string $class, \ReflectionMethod $method, array $params): array
+{
+    // The method may be one that it inherits.
+    $constructor = (new \ReflectionClass($class))->getConstructor();
+    $wanted = array_intersect_key($params, array_flip(parameterNames($constructor?->getParameters() ?? [])));
+    $own = array_flip(parameterNames($method->getParameters()));
+    return [$wanted, array_diff_key($params, array_diff_key($wanted, $own))];
+}
+
+/**
  * An object of the class, made of those params that its constructor names, and the params that are left for the method.
  *
  * @param array<mixed> $params
@@ -42,18 +59,12 @@ function findMethod(string $class, string $method): \ReflectionMethod
  */
 function makeObject(string $name, \ReflectionMethod $method, array $params): array
 {
-    // The method may be one that it inherits.
     $class = new \ReflectionClass($name);
-    $wanted = [];
+    [$wanted, $left] = splitParams($name, $method, $params);
     foreach ($class->getConstructor()?->getParameters() ?? [] as $parameter) {
-        $given = $parameter->getName();
-        if (array_key_exists($given, $params)) {
-            $wanted[$given] = $params[$given];
-        } elseif (!$parameter->isOptional()) {
-            throw new HandlerNotFound("class $name cannot be made: its constructor wants \$$given, and the params have no such name");
+        if (!array_key_exists($parameter->getName(), $wanted) && !$parameter->isOptional()) {
+            throw new HandlerNotFound("class $name cannot be made: its constructor wants \${$parameter->getName()}, and the params have no such name");
         }
     }
-    // What both want both get.
-    $own = array_map(static fn (\ReflectionParameter $one) => $one->getName(), $method->getParameters());
-    return [$class->newInstanceArgs($wanted), array_diff_key($params, array_diff_key($wanted, array_flip($own)))];
+    return [$class->newInstanceArgs($wanted), $left];
 }

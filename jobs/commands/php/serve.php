@@ -15,6 +15,9 @@ function serve(callable $handle): void
         $answer = attempt($handle, $job);
         catchTerm(null);
         Job::inHand(null);
+        if ($job->isInChild()) {
+            endChild($answer);
+        }
         $protocol->answer($job, $answer);
     }
 }
@@ -36,6 +39,19 @@ function leave(): never
     exit(0);
 }
 
+/**
+ * Ends a child that a handler has forked and let return: it must not answer for the job, nor read the next.
+ *
+ * @param array<string, mixed> $answer
+ */
+function endChild(array $answer): never
+{
+    if ($answer['outcome'] === 'failed') {
+        fwrite(STDERR, "a child of the handler failed: {$answer['error']['stack']}\n");
+    }
+    exit($answer['outcome'] === 'completed' ? 0 : 1);
+}
+
 /** @return array<string, mixed> */
 function attempt(callable $handle, Job $job): array
 {
@@ -48,8 +64,25 @@ function attempt(callable $handle, Job $job): array
     } catch (Snooze $snooze) {
         return ['outcome' => 'snoozed'] + ($snooze->delay === null ? [] : ['delay' => $snooze->delay]);
     } catch (\Throwable $error) {
-        return ['outcome' => 'failed', 'error' => errorRecord($error), 'permanent' => $error instanceof PermanentError];
+        return failed($error);
     }
+}
+
+/** @return array<string, mixed> */
+function failed(\Throwable $error): array
+{
+    return ['outcome' => 'failed', 'error' => errorRecord($error), 'permanent' => $error instanceof PermanentError];
+}
+
+/**
+ * The answer to a request that PHP cannot read, such as one with half a surrogate pair, which is JSON for the service. It would not read it
+ * the next time either.
+ *
+ * @return array<string, mixed>
+ */
+function unreadable(\JsonException $error): array
+{
+    return failed(new PermanentError("read the job's request: expected JSON that PHP can decode, got: {$error->getMessage()}; the job is not retried"));
 }
 
 /** @return array<string, mixed> */
@@ -81,7 +114,7 @@ function errorRecord(\Throwable $error): array
     }
     return [
         'name' => $error::class,
-        'message' => $error->getMessage() === '' ? $error::class . ' without a message' : $error->getMessage(),
+        'message' => $error->getMessage() === '' ? $error::class . ' without a message' : substr($error->getMessage(), 0, 16_000),
         'stack' => implode("\nCaused by: ", $stacks),
         'names' => array_values(class_parents($error)),
     ];
@@ -104,7 +137,7 @@ function answerForTheDead(Protocol $protocol): void
     register_shutdown_function(static function () use ($protocol, &$reserve): void {
         $reserve = null;
         $job = Job::current();
-        if ($job === null) {
+        if ($job === null || $job->isInChild()) {
             return;
         }
         Job::inHand(null);
