@@ -103,7 +103,7 @@ test('each job says who submitted it, whatever its file says, and what only some
     ],
     [
       'p5-now-open.json',
-      `Limited.noop may be submitted by uid ${ADA} (priority at most 5) only, and others than uid ${ADA} may write its file: let its producer have the umask 027 (chmod go-w)`,
+      `Limited.noop may be submitted by uid ${ADA} (priority at most 5) only, and others than uid ${ADA} may have written it: let its producer have the umask 027, and submit it anew`,
     ],
     ['p5-now-lines.ndjson', `${[1, 2, 3, 4, 5].map((line) => `line ${line}: ${not}`).join('; ')}; and 7 more bad lines`],
     ['p5-now-claims.ndjson', 'line 1: unknown field "submittedBy": it is written by the service, and has no place in a batch'],

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { maskJob } from '../../spool/mask.ts';
 import { jobStatus } from '../../spool/query.ts';
-import { submittedIn, submitterOf } from '../../spool/submitter.ts';
+import { authorOf, submittedIn, submitterOf } from '../../spool/submitter.ts';
 import { aRequest } from '../support/a-job.ts';
 import { makeClient } from '../support/api.ts';
 import { makeDashboard } from '../support/dashboard.ts';
@@ -25,11 +25,11 @@ test('what a file says of who submitted it counts in the service’s own files, 
   assert.equal(submitterOf(spool, undefined, STRANGER), STRANGER);
   assert.equal(submitterOf(spool, 33, undefined), undefined, 'a platform without users');
   const shared = { uid: STRANGER, isShared: true };
-  assert.deepEqual(submittedIn(spool, aRequest({ submittedBy: 33 }), shared), {
-    request: aRequest({ submittedBy: STRANGER }),
-    isForgeable: true,
-  });
-  assert.deepEqual(submittedIn(spool, aRequest({ submittedBy: 33 }), undefined), { request: aRequest() });
+  assert.deepEqual(
+    submittedIn(aRequest({ submittedBy: 33 }), authorOf(spool, shared)),
+    aRequest({ submittedBy: STRANGER, isForgeable: true }),
+  );
+  assert.deepEqual(submittedIn(aRequest({ submittedBy: 33 }), authorOf(spool, undefined)), aRequest());
 });
 
 test('the API, its filter and the page of a job tell who submitted it, in every state', async (t) => {

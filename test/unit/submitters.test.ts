@@ -17,7 +17,7 @@ const refusal = (
   uid: number | undefined,
   priority = 5,
   groupsOf: (uid: number) => ReadonlySet<number | string> = noGroups,
-) => submitterRefusal('Report.build', submitters, uid, { priority }, groupsOf);
+) => submitterRefusal('Report.build', submitters, { submittedBy: uid, priority }, groupsOf);
 
 test('a user who is not among those who may submit a method is refused, and the sentence says who may', () => {
   const list = [{ uid: 33 }, { group: 'deploy', maxPriority: 8 }];
@@ -52,10 +52,10 @@ test('a priority over the one that a user may ask for is refused, not lowered: t
 });
 
 test('a file that others than its owner may write is no proof of who submitted it, where that matters', () => {
-  const shared = { priority: 5, isForgeable: true } as const;
-  const told = submitterRefusal('Report.build', [{ uid: 33 }], 33, shared, noGroups);
-  assert.match(told ?? '', /others than uid 33 may write its file: let its producer have the umask 027 \(chmod go-w\)$/);
-  assert.equal(submitterRefusal('Report.build', [{ maxPriority: 5 }], 33, shared, noGroups), undefined, 'one limit for all');
+  const shared = { submittedBy: 33, priority: 5, isForgeable: true } as const;
+  const told = submitterRefusal('Report.build', [{ uid: 33 }], shared, noGroups);
+  assert.match(told ?? '', /others than uid 33 may have written it: let its producer have the umask 027, and submit it anew$/);
+  assert.equal(submitterRefusal('Report.build', [{ maxPriority: 5 }], shared, noGroups), undefined, 'one limit for all');
 });
 
 test('an allow-list may limit a class and, in its place, a method, and what is wrong in it is named', async (t) => {
@@ -118,7 +118,7 @@ test('this system says which groups root is in', () => {
 
 test('a copied line is of whom its batch was of, whatever it says itself', () => {
   const lines = ['{"class":"A"}', '{"class":"A","submittedBy":0} ', '', '{"class":"A","params":["}\u2028{"]}', 'no request', '[{}'];
-  const parsed = markedLines(lines.join('\n'), 33)
+  const parsed = markedLines(lines.join('\n'), { uid: 33, maySayWho: false, isForgeable: false })
     .split('\n')
     .map((line) => {
       try {
