@@ -11,6 +11,7 @@ import type { End } from '../../spool/job.ts';
 import { LineTexts } from '../../spool/line-texts.ts';
 import { singleOut } from '../../spool/part.ts';
 import { locate } from '../../spool/query.ts';
+import { reconcile } from '../../spool/reconcile.ts';
 import { rescue } from '../../spool/rescue.ts';
 import { settle } from '../../spool/settle.ts';
 import type { Spool } from '../../spool/spool.ts';
@@ -19,7 +20,8 @@ import { withToolSlot } from '../../spool/tool-slot.ts';
 import { aPolicy } from '../support/a-job.ts';
 import { tempSpool } from '../support/spool.ts';
 
-const [ADA, GROUP] = [54_112, 54_210];
+const [ADA, BOB, GROUP] = [54_112, 54_113, 54_210];
+const LINE = '{"class":"Limited","method":"noop"}\n';
 const NOW = Date.now();
 const SPAN = { startedAt: NOW, finishedAt: NOW, runner: 'host-1' };
 const FAILED: End = { kind: 'failed', error: { name: 'Error', message: 'no' }, permanent: true, names: [] };
@@ -92,6 +94,33 @@ test('the lines of a batch are not taken for those of another whose file it look
   }
 });
 
+test('what another user says of a job’s past takes no job away, also where a power cut is made good', (t) => {
+  const spool = forgeable(t);
+  if (!spool) return;
+  const written = new Date('2026-01-01T00:00:00.123Z');
+  const waiting = [SINGLE, PART].map((name) => path.join(spool.pending, name));
+  for (const file of waiting) fs.utimesSync(file, written, written);
+  const attempt = { number: 1, outcome: 'failed', startedAt: written, finishedAt: written, runner: 'host-1' };
+  const bobs: [string, string, Date][] = [
+    // Of the same id and time, and it seems to have come further.
+    ['p5-now-one.json', JSON.stringify({ class: 'Limited', method: 'noop', attempts: [attempt], acceptedAt: written }), new Date(DUE)],
+    [PART.replace('1-3', '2-2'), LINE.repeat(3), written],
+  ];
+  for (const [name, text, time] of bobs) {
+    const file = path.join(spool.incoming, name);
+    fs.writeFileSync(file, text);
+    fs.chownSync(file, BOB, GROUP);
+    fs.utimesSync(file, time, time);
+  }
+  assert.deepEqual(reconcile(spool), []);
+  // The service’s own files are believed, and who hands in a part of his own batch takes nothing from others.
+  for (const [name] of bobs) fs.chownSync(path.join(spool.incoming, name), name.includes('one') ? 0 : ADA, GROUP);
+  assert.deepEqual(
+    reconcile(spool).map(({ file }) => file),
+    waiting,
+  );
+});
+
 const withNumber = (facts: FileFacts | undefined): FileFacts | undefined => facts && { ...facts, ino: 7 };
 
 function claimSingle(spool: Spool) {
@@ -113,10 +142,9 @@ function forgeable(t: TestContext): Spool | undefined {
   const spool = tempSpool(t);
   fs.mkdirSync(spool.slot('host-1'));
   const body = JSON.stringify({ class: 'Limited', method: 'noop', spent: 0 });
-  const line = '{"class":"Limited","method":"noop"}\n';
   for (const [name, text] of [
     [SINGLE, body],
-    [PART, line.repeat(3)],
+    [PART, LINE.repeat(3)],
   ] as const) {
     const file = path.join(spool.pending, name);
     fs.writeFileSync(file, text);
