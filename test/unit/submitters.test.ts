@@ -94,6 +94,10 @@ test('the groups of a user are those that the system knows it by, and are asked 
     return args[0] === '-G' ? '33 900\n' : 'www-data deploy\n';
   };
   const { groupsOf } = platformFor('linux', { run } as unknown as SystemCalls);
+  const spaced = platformFor('linux', {
+    run: (_: string, args: string[]) => (args[0] === '-G' ? '33 900\n' : 'www-data web deploy\n'),
+  } as unknown as SystemCalls);
+  assert.deepEqual([...spaced.groupsOf(33)], [33, 900], 'a name may have a space: then none is known for sure');
   let now = 0;
   const groups = rememberedGroups(groupsOf, () => now);
   assert.deepEqual([...groups(33)], [33, 900, 'www-data', 'deploy']);
