@@ -4,6 +4,8 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { flaws } from '../../spool/fsck.ts';
+import { Liveness } from '../../spool/liveness.ts';
 import { completedLines, type JobStatus, jobStatus } from '../../spool/query.ts';
 import { openSpool, type Spool } from '../../spool/spool.ts';
 import { codeBlocks } from '../support/code-blocks.ts';
@@ -149,6 +151,15 @@ test('each job says who submitted it, whatever its file says, and what only some
   const fsck = await run(SERVICE, ['fsck']);
   assert.equal(fsck.code, 0, fsck.out);
   assert.doesNotMatch(fsck.out, /permissions/);
+});
+
+test('what a producer kept from the service, fsck opens for its reading alone', async (t) => {
+  if (skipsWithoutRoot(t)) return;
+  const { spool } = dropFolder(t);
+  assert.equal((await drop(spool, ADA, 'p5-now-hers.json', '{"class":"Limited","method":"noop"}', '077')).code, 0);
+  for (const { repair } of flaws(spool, new Liveness(spool, 5_000))) repair?.act();
+  const { mode, uid, gid } = fs.statSync(path.join(spool.incoming, 'p5-now-hers.json'));
+  assert.deepEqual([mode & 0o777, uid, gid], [0o640, ADA, GROUP]);
 });
 
 test('what an open drop folder lets producers do to each other, doctor says', async (t) => {
