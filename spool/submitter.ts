@@ -62,7 +62,7 @@ export function markedLines(text: string, author: Author): string {
 
 const markedLine = (line: string, mark: string): string => (line.endsWith('}') ? `${line.slice(0, -1)}${mark}}` : line);
 
-// Asked only of files that say something and are neither root's nor this user's: for the command line of a person.
+// Asked only of files that are neither root's nor this user's, and known from then on.
 function ownerOfSpool(spool: Spool): number | undefined {
   if (!owners.has(spool)) owners.set(spool, spool.disk.details(spool.pending)?.uid);
   return owners.get(spool);

@@ -32,6 +32,16 @@ test('what a file says of who submitted it counts in the service’s own files, 
   assert.deepEqual(submittedIn(aRequest({ submittedBy: 33 }), authorOf(spool, undefined)), aRequest());
 });
 
+test('in a drop folder a file of the service that others may write is not beyond doubt, and elsewhere all may write it', (t) => {
+  const shared = { uid: process.geteuid?.() ?? 0, isShared: true };
+  assert.equal(authorOf(tempSpool(t), shared)?.isForgeable, false);
+  const spool = tempSpool(t);
+  fs.chmodSync(spool.pending, 0o700);
+  fs.chmodSync(spool.incoming, 0o3770);
+  assert.deepEqual(submittedIn(aRequest({ submittedBy: 33 }), authorOf(spool, shared)), aRequest({ submittedBy: 33, isForgeable: true }));
+  assert.equal(authorOf(spool, { ...shared, isShared: false })?.isForgeable, false);
+});
+
 test('the API, its filter and the page of a job tell who submitted it, in every state', async (t) => {
   const { ask, spool, dashboard } = await makeClient(t);
   plant(spool, 'pending', { id: 'waits', submittedBy: 33 });

@@ -6,6 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { rememberedGroups } from '../../jobs/groups.ts';
 import { loadAllowlist } from '../../jobs/load-allowlist.ts';
 import { type Submitter, submitterRefusal } from '../../jobs/submitters.ts';
+import { lineRequest } from '../../spool/batch.ts';
 import { platformFor, type SystemCalls } from '../../spool/platform.ts';
 import { markedLines } from '../../spool/submitter.ts';
 import { aRequest } from '../support/a-job.ts';
@@ -138,6 +139,11 @@ test('a copied line is of whom its batch was of, whatever it says itself', () =>
   assert.deepEqual(parsed[3], { class: 'A', params: ['}\u2028{'], submittedBy: 33 });
   assert.deepEqual([parsed[2], parsed[4]], ['', 'no request']);
   assert.equal(parsed.length, lines.length);
+  const doubtful = markedLines(lines.join('\n'), { uid: 33, maySayWho: false, isForgeable: true }).split('\n');
+  for (const line of doubtful.slice(0, 2)) {
+    assert.deepEqual(lineRequest(line, true), { ok: true, request: aRequest({ class: 'A', submittedBy: 33, isForgeable: true }) });
+    assert.equal(lineRequest(line).ok, false, 'no producer says so in a batch');
+  }
 });
 
 function allowlistOf(t: TestContext, classes: object) {
