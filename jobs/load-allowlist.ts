@@ -26,6 +26,9 @@ export class AllowlistError extends Error {
   }
 }
 
+/** What of a request its submitters are asked for. */
+type Limited = Pick<Request, 'class' | 'method' | 'submittedBy' | 'isForgeable'>;
+
 /** A request that may run, with what it is to run. `params` are as its schema left them. */
 export type Permitted = { entry: AllowlistEntry; policy: MethodPolicy; params: Request['params'] };
 
@@ -75,7 +78,7 @@ export class Allowlist {
    * Whether a request may run; if not, the sentence that refuses it. `submission`: how it came to the spool; what did not come by it (`jobspool exec`) was submitted by nobody, and
    * is not asked who did.
    */
-  check(request: Pick<Request, 'class' | 'method' | 'params' | 'submittedBy'>, submission?: Submission): Checked {
+  check(request: Limited & Pick<Request, 'params'>, submission?: Submission): Checked {
     const entry = own(this.classes, request.class);
     if (!entry) return refuse(`class "${request.class}" is not on the allow-list; on it: ${names(this.classes)}`);
     const policy = own(entry.methods, request.method);
@@ -92,18 +95,15 @@ export class Allowlist {
   }
 
   /** Why who submitted a job may not submit such a one, as a sentence; undefined when they may. It is asked again whenever the job is claimed. */
-  limitation(
-    { class: className, method, submittedBy }: Pick<Request, 'class' | 'method' | 'submittedBy'>,
-    submission: Submission,
-  ): string | undefined {
+  limitation({ class: className, method, ...submitted }: Limited, { priority }: Submission): string | undefined {
     const entry = own(this.classes, className);
     const submitters = (entry && own(entry.methods, method)?.submitters) ?? entry?.submitters;
     if (!submitters) return undefined;
     const what = `${className}.${method}`;
     try {
-      return submitterRefusal(what, submitters, submittedBy, submission, this.#groupsOf);
+      return submitterRefusal(what, submitters, { ...submitted, priority }, this.#groupsOf);
     } catch (error) {
-      return `who may submit ${what} cannot be found out, as the groups of uid ${submittedBy} are not known: ${messageOf(error)}`;
+      return `who may submit ${what} cannot be found out, as the groups of uid ${submitted.submittedBy} are not known: ${messageOf(error)}`;
     }
   }
 

@@ -1,6 +1,7 @@
 /** Who may submit what the allow-list limits, and up to which priority: the first of a list that means the user decides. */
 import { z } from 'zod';
 import { MAX_PRIORITY } from '../spool/filename.ts';
+import type { Request } from '../spool/request.ts';
 import type { Submission } from '../spool/submitter.ts';
 
 /** The largest uid and gid; the one above it stands for none. */
@@ -30,8 +31,7 @@ export type GroupsOf = (uid: number) => ReadonlySet<number | string>;
 export function submitterRefusal(
   what: string,
   submitters: readonly Submitter[],
-  submittedBy: number | undefined,
-  { priority, isForgeable }: Submission,
+  { submittedBy, isForgeable, priority }: Submission & Pick<Request, 'submittedBy' | 'isForgeable'>,
   groupsOf: GroupsOf,
 ): string | undefined {
   const those = inWords(submitters);
@@ -39,7 +39,7 @@ export function submitterRefusal(
   // Where everybody may, with one limit for all, nobody can gain by another's name.
   const isForAll = submitters[0]?.uid === undefined && submitters[0]?.group === undefined;
   if (isForgeable && !isForAll)
-    return `${what} may be submitted by ${those} only, and others than uid ${submittedBy} may write its file: let its producer have the umask 027 (chmod go-w)`;
+    return `${what} may be submitted by ${those} only, and others than uid ${submittedBy} may have written it: let its producer have the umask 027, and submit it anew`;
   const own = submitters.find((one) => isMeant(one, submittedBy, groupsOf));
   if (!own) return `uid ${submittedBy} may not submit ${what}; who may: ${those}`;
   const { maxPriority = MAX_PRIORITY } = own;

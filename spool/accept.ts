@@ -11,7 +11,7 @@ import { type Job, jobOf } from './job.ts';
 import { dropBudget, moveTo, reject } from './reject.ts';
 import { MAX_BODY_BYTES, MAX_FILE_BYTES, parseRequest, type Request, tooLarge } from './request.ts';
 import type { Spool } from './spool.ts';
-import { mayTell, type Owner, type Submission, type Submitted, submittedIn, submitterOf } from './submitter.ts';
+import { type Author, authorOf, type Owner, type Submission, submittedIn, submitterOf } from './submitter.ts';
 import { visible } from './visible.ts';
 
 /** A file that cannot be read as a request yet may be half written: it is left alone until it has not changed for so long. */
@@ -129,14 +129,16 @@ export class Intake {
     const body = parseRequest(text);
     if (!body.ok) return body.unfinished ? this.#later(look, body.reason) : this.#reject(name, parsed, body.reason);
     this.#unfinished.delete(name);
-    return this.#admit(name, parsed, submittedIn(this.#spool, body.request, owner), now);
+    return this.#admit(name, parsed, submittedIn(body.request, authorOf(this.#spool, owner)), now);
   }
 
   // All of its lines or none: whoever mends one line drops the whole file again.
   #acceptBatch(look: Look, text: string, owner: Owner): Accepted {
     const { name, parsed, now } = look;
     if (parsed.kind !== 'request') return this.#reject(name, parsed, parsed.reason);
-    const checked = parsed.isEach ? checkEach(text) : checkBatch(text, parsed.lines, ...this.#lineRules(parsed.priority, owner));
+    const checked = parsed.isEach
+      ? checkEach(text)
+      : checkBatch(text, parsed.lines, ...this.#lineRules(parsed.priority, authorOf(this.#spool, owner)));
     if (!checked.ok) return checked.unfinished ? this.#later(look, checked.reason) : this.#reject(name, parsed, visible(checked.reason));
     this.#unfinished.delete(name);
     const id = parsed.id ?? makeId(now);
@@ -151,9 +153,9 @@ export class Intake {
     return moved ? { kind: 'accepted-batch', name: free, batch, first: checked.first, from: name, submittedBy } : { kind: 'none' };
   }
 
-  #lineRules(priority: number, owner: Owner): [refusal: (request: Request) => string | undefined, maySayWho: boolean] {
-    const refusal = (request: Request) => this.#rules.refusal(request, { ...submittedIn(this.#spool, request, owner), priority });
-    return [refusal, owner !== undefined && mayTell(this.#spool, owner.uid)];
+  #lineRules(priority: number, author: Author): [refusal: (request: Request) => string | undefined, maySayWho: boolean] {
+    const refusal = (request: Request) => this.#rules.refusal(submittedIn(request, author), { priority });
+    return [refusal, author?.maySayWho ?? false];
   }
 
   #liveIn(id: string, { from, to }: Lines): string | undefined {
@@ -161,12 +163,11 @@ export class Intake {
     return undefined;
   }
 
-  #admit(name: string, parsed: RequestName & { kind: 'request' }, submitted: Submitted, now: number): Accepted {
-    const { request } = submitted;
+  #admit(name: string, parsed: RequestName & { kind: 'request' }, request: Request, now: number): Accepted {
     const id = parsed.id ?? makeId(now);
     if (this.#rules.isLive(id))
       return this.#reject(name, parsed, `duplicate: a job with the id "${id}" is already waiting or running`, request);
-    const refusal = this.#rules.refusal(request, { ...submitted, priority: parsed.priority });
+    const refusal = this.#rules.refusal(request, { priority: parsed.priority });
     if (refusal) return this.#reject(name, parsed, visible(refusal), request);
     const job = jobOf(this.#freeName(id, parsed, now), request);
     const moved = moveTo(this.#spool, `${this.#spool.incoming}/${name}`, `${this.#spool.pending}/${job.name}`);

@@ -9,8 +9,8 @@ import { formatRunAt, isId, type JobName, parseDropped, parseRunAt, type Request
 /** A batch has at most so many lines, and so many bytes. */
 export const MAX_BATCH_LINES = 10_000;
 export const MAX_BATCH_BYTES = 16 * 1_048_576;
-/** The largest file of an accepted one: a copy says in each line who submitted it. */
-export const MAX_BATCH_FILE_BYTES = MAX_BATCH_BYTES + 32 * MAX_BATCH_LINES;
+/** The largest file of an accepted one: a copy says in each line who submitted it, and whether that is in doubt. */
+export const MAX_BATCH_FILE_BYTES = MAX_BATCH_BYTES + 64 * MAX_BATCH_LINES;
 
 /** What the name of a batch, or of a part of one, says. Lines count from 1, `to` included. `runAt` in milliseconds since the epoch. */
 export type BatchName = JobName & { from: number; to: number };

@@ -46,7 +46,7 @@ export function lineRequest(
 ): { ok: true; request: Request } | { ok: false; unfinished: boolean; reason: string } {
   const parsed = parseRequest(line);
   if (!parsed.ok) return parsed;
-  const written = WRITTEN.find((field) => parsed.request[field] !== undefined && (field !== 'submittedBy' || !maySayWho));
+  const written = WRITTEN.find((field) => parsed.request[field] !== undefined && !(maySayWho && OF_WHO.has(field)));
   return written ? refused(`unknown field "${written}": it is written by the service, and has no place in a batch`) : parsed;
 }
 
@@ -54,7 +54,9 @@ export function lineRequest(
 export const batchTooLarge = (bytes: number): string => `expected a batch of at most ${MAX_BATCH_BYTES} bytes, got ${bytes}`;
 
 /** What the service writes into a job's own file: the jobs of a batch have none yet. */
-const WRITTEN = ['attempts', 'acceptedAt', 'runAt', 'spent', 'crashes', 'snoozes', 'submittedBy'] as const;
+const WRITTEN = ['attempts', 'acceptedAt', 'runAt', 'spent', 'crashes', 'snoozes', 'submittedBy', 'isForgeable'] as const;
+/** What the lines of a copy have of it. */
+const OF_WHO: ReadonlySet<string> = new Set(['submittedBy', 'isForgeable']);
 
 type Bad = { line: number; reason: string; unfinished: boolean };
 

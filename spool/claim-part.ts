@@ -2,16 +2,14 @@ import { lineRequest, splitBatch } from './batch.ts';
 import { type BatchName, batchFileName, MAX_BATCH_FILE_BYTES, memberId, memberName, parseBatchName } from './batch-name.ts';
 import { take } from './claim.ts';
 import type { Job } from './job.ts';
+import { looksOf } from './line-texts.ts';
 import { runAtOf } from './order.ts';
 import type { Request } from './request.ts';
 import type { Spool } from './spool.ts';
-import { markedLines, mayTell, type Owner } from './submitter.ts';
+import { type Author, authorOf, markedLines, submittedIn } from './submitter.ts';
 
-/**
- * The text of a batch, and when its file was written, in milliseconds since the epoch: that is when its jobs were accepted. `maySayWho`: its lines say who submitted them, where
- * that is not the file's owner.
- */
-export type BatchText = { lines: readonly string[]; writtenAt: number; owner: Owner; maySayWho: boolean };
+/** The text of a batch, and when its file was written, in milliseconds since the epoch: that is when its jobs were accepted. */
+export type BatchText = { lines: readonly string[]; writtenAt: number; author: Author };
 
 /** What came of reading a batch's file. */
 export type ReadBatch =
@@ -55,7 +53,7 @@ export class BatchTexts {
   read(spool: Spool, file: string): ReadBatch {
     const facts = spool.disk.facts(file);
     if (!facts) return { kind: 'missing' };
-    const looks = `${facts.ino} ${facts.size} ${facts.mtimeMs}`;
+    const looks = looksOf(facts);
     if (this.#last?.looks === looks && facts.isFile) return { ...this.#last.text, kind: 'text' };
     const read = readBatch(spool, file);
     this.#last = read.kind === 'text' ? { looks, text: read } : undefined;
@@ -69,34 +67,31 @@ export function readBatch(spool: Spool, file: string): ReadBatch {
   if (found.kind === 'missing') return found;
   if (found.kind === 'unreadable' && !found.isDenied) return { kind: 'unread', reason: found.reason };
   if (found.kind !== 'text') return { kind: 'spoilt', reason: `its file became unreadable after it was accepted (${found.kind})` };
-  const { owner } = found;
-  const maySayWho = owner !== undefined && mayTell(spool, owner.uid);
-  return { kind: 'text', lines: splitBatch(found.text), writtenAt: found.mtimeMs, owner, maySayWho };
+  return { kind: 'text', lines: splitBatch(found.text), writtenAt: found.mtimeMs, author: authorOf(spool, found.owner) };
 }
 
 /** A job of a batch; `spoilt`: why its line, `text`, is no request any more: what is known of the job is in its name alone. */
 export type LineJob = { job: Job; spoilt?: undefined } | { job: Job; spoilt: string; text: string };
 
 /** The job of a line. It is checked again in full: somebody may have changed the file since it was accepted. */
-export function lineJob(part: BatchName, { lines, owner, maySayWho }: BatchText, line: number): LineJob {
+export function lineJob(part: BatchName, { lines, author }: BatchText, line: number): LineJob {
   const text = lines[line - 1];
-  const parsed = text === undefined ? { ok: false as const, reason: 'the line is gone' } : lineRequest(text, maySayWho);
-  if (parsed.ok) return { job: jobOfLine(part, line, parsed.request, owner, maySayWho) };
+  const parsed = text === undefined ? { ok: false as const, reason: 'the line is gone' } : lineRequest(text, author?.maySayWho);
+  if (parsed.ok) return { job: jobOfLine(part, line, submittedIn(parsed.request, author)) };
   return {
     job: jobOfLine(part, line, { class: '', method: '', params: [] }),
     spoilt: `line ${line} of its batch was changed after it was accepted: ${parsed.reason}`,
-    text: `${owner && !maySayWho ? markedLines(text ?? '', owner.uid) : (text ?? '')}\n`,
+    text: `${markedLines(text ?? '', author)}\n`,
   };
 }
 
-// Who wrote the line, where it may not say so itself, is whose the file is.
-function jobOfLine(part: BatchName, line: number, request: Request, owner?: Owner, maySayWho = false): Job {
-  const { priority, runAt } = part;
-  if (owner) request.submittedBy ??= owner.uid;
-  const job: Job = { priority, runAt, id: memberId(part.id, line), name: memberName(part, line), request };
-  if (owner?.isShared && !maySayWho) job.isForgeable = true;
-  return job;
-}
+const jobOfLine = (part: BatchName, line: number, request: Request): Job => ({
+  priority: part.priority,
+  runAt: part.runAt,
+  id: memberId(part.id, line),
+  name: memberName(part, line),
+  request,
+});
 
 /** The path of a part in a slot. */
 export const claimedPart = (spool: Spool, slot: string, part: BatchName): string => spool.claimed(slot, batchFileName(part));

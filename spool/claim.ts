@@ -5,7 +5,7 @@ import { runAtOf } from './order.ts';
 import { moveTo } from './reject.ts';
 import { MAX_FILE_BYTES, parseRequest } from './request.ts';
 import type { Spool } from './spool.ts';
-import { submittedIn } from './submitter.ts';
+import { authorOf, submittedIn } from './submitter.ts';
 
 /** What a runner got when it reached for a job. `writtenAt` in milliseconds since the epoch. */
 export type Claimed =
@@ -42,9 +42,8 @@ export function readJob(spool: Spool, path: string, name: string): Claimed {
   if (file.kind !== 'text') return { kind: 'spoilt', name, reason: `its file became unreadable after it was accepted (${file.kind})` };
   const parsed = parseRequest(file.text);
   if (!parsed.ok) return { kind: 'spoilt', name, reason: `its file was changed after it was accepted: ${parsed.reason}` };
-  const { isForgeable } = submittedIn(spool, parsed.request, file.owner);
-  const job = jobOf(name, parsed.request);
-  return { kind: 'claimed', job: isForgeable ? { ...job, isForgeable } : job, writtenAt: file.mtimeMs };
+  const request = submittedIn(parsed.request, authorOf(spool, file.owner));
+  return { kind: 'claimed', job: jobOf(name, request), writtenAt: file.mtimeMs };
 }
 
 /** Takes the file of a job, or of a part of a batch, into the slot; false when somebody else has it. */

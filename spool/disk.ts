@@ -22,11 +22,12 @@ export type Inspected =
   | { kind: 'unreadable'; reason: string; isDenied: boolean }
   | { kind: 'missing' };
 
-/** `uid`: whose it is; undefined on a platform that has no users. */
+/** `bornMs`: when the file was made, which nobody can set; 0 where that is not known. `uid`: whose it is; undefined on a platform that has no users. */
 export type FileFacts = {
   size: number;
   mtimeMs: number;
   ctimeMs: number;
+  bornMs: number;
   ino: number;
   isFile: boolean;
   isFolder: boolean;
@@ -102,6 +103,7 @@ export const disk = {
         size: stat.size,
         mtimeMs: tellable(stat.mtimeMs),
         ctimeMs: stat.ctimeMs,
+        bornMs: stat.birthtimeMs,
         ino: stat.ino,
         isFile: stat.isFile(),
         isFolder: stat.isDirectory(),
@@ -176,7 +178,7 @@ export const disk = {
    * As `link`, for a file that must keep its first name: where there are no such links, or none to a file of another user, the second is a copy that has the time of
    * the first. `draft` is where the copy is written, and `rewrite` its text: the copy has another owner.
    */
-  twin(from: string, to: string, draft: string, rewrite: (text: string, uid: number) => string): boolean {
+  twin(from: string, to: string, draft: string, rewrite: (text: string, owner: Owner) => string): boolean {
     return linkOr(from, to, () => copyAs(from, to, draft, rewrite));
   },
 
@@ -382,14 +384,14 @@ function linkOr(from: string, to: string, instead: () => boolean): boolean {
   }
 }
 
-function copyAs(from: string, to: string, draft: string, rewrite: (text: string, uid: number) => string): boolean {
+function copyAs(from: string, to: string, draft: string, rewrite: (text: string, owner: Owner) => string): boolean {
   return missingAs(false, () => {
-    const { mtimeMs, uid } = fs.statSync(from);
+    const stat = fs.statSync(from);
     const text = disk.read(from);
     if (text === undefined) return false;
-    disk.create(draft, rewrite(text, uid), false);
+    disk.create(draft, rewrite(text, ownerIn(stat)), false);
     // In the middle of its millisecond: a rounded time must not fall into the one before.
-    disk.setTimes(draft, Math.floor(mtimeMs) + 0.5);
+    disk.setTimes(draft, Math.floor(stat.mtimeMs) + 0.5);
     disk.syncFileNow(draft);
     return disk.rename(draft, to);
   });

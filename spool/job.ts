@@ -4,12 +4,7 @@ import { iso } from './iso.ts';
 import type { Request } from './request.ts';
 
 /** An accepted request. `name` is its canonical file name, `runAt` in milliseconds since the epoch. */
-export type Job = JobName & {
-  name: string;
-  request: Request;
-  /** Others than `request.submittedBy` may have written it. */
-  isForgeable?: true;
-};
+export type Job = JobName & { name: string; request: Request };
 
 /** How an attempt ended, before it is decided what that means for the job. */
 export type End =

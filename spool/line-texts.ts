@@ -2,6 +2,12 @@ import { MAX_BATCH_FILE_BYTES } from './batch-name.ts';
 import type { FileFacts } from './disk.ts';
 import type { Spool } from './spool.ts';
 
+/**
+ * By what a batch's file is known under any name. Its number alone may be that of one that is gone, and its size and times are its owner's to choose: nobody's lines are to run, or be shown, as
+ * another's.
+ */
+export const looksOf = ({ ino, bornMs, uid, size, mtimeMs }: FileFacts): string => `${ino} ${bornMs} ${uid} ${size} ${mtimeMs}`;
+
 type Text = { looks: string; bytes: Buffer; starts: number[] };
 
 /**
@@ -30,8 +36,9 @@ export class LineTexts {
     return facts?.isFile ? (this.#fileOf(file, facts)?.starts.length ?? 1) - 1 : 0;
   }
 
-  #fileOf(file: string, { ino, size, mtimeMs }: FileFacts): Text | undefined {
-    const looks = `${ino} ${size} ${mtimeMs}`;
+  #fileOf(file: string, facts: FileFacts): Text | undefined {
+    const { size } = facts;
+    const looks = looksOf(facts);
     if (this.#last?.looks !== looks) {
       // A larger one was never accepted.
       const bytes = size > MAX_BATCH_FILE_BYTES ? Buffer.alloc(0) : this.#spool.disk.readBytes(file, 0, size);

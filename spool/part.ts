@@ -6,14 +6,14 @@ import { freeName } from './free-name.ts';
 import type { Job } from './job.ts';
 import { moveTo } from './reject.ts';
 import { replaceFile, type Spool, syncNames, temporaryFile } from './spool.ts';
-import { markedLines, mayTell } from './submitter.ts';
+import { authorOf, markedLines } from './submitter.ts';
 
 /** The name of those lines of a part. */
 export const nameOfLines = (part: BatchName, { from, to }: Lines): string => batchFileName({ ...part, from, to });
 
-/** A second file of a part: a link, or a copy that says who submitted it, as its owner does not. */
+/** A second file of a part: a link, or a copy that says who submitted it, and whether that can be told, as its owner does not. */
 export const twinOf = (spool: Spool, from: string, to: string): boolean =>
-  spool.disk.twin(from, to, temporaryFile(spool, 'twin'), (text, uid) => (mayTell(spool, uid) ? text : markedLines(text, uid)));
+  spool.disk.twin(from, to, temporaryFile(spool, 'twin'), (text, owner) => markedLines(text, authorOf(spool, owner)));
 
 /** Makes a part in a folder stand for `left` alone, in as many files as that takes; returns their names. */
 export function cut(spool: Spool, folder: string, name: string, part: BatchName, left: readonly Lines[]): string[] {

@@ -55,12 +55,13 @@ export function platformFor(name: NodeJS.Platform, calls: SystemCalls = systemCa
     },
 
     /**
-     * The groups of a user, by number and by name; none of a user that this system does not know (one of the host, in a container). Throws when that cannot be found out. Names
-     * with spaces are not among them.
+     * The groups of a user, by number and by name; none of a user that this system does not know (one of the host, in a container). Throws when that cannot be found out. Of who
+     * is in one whose name has a space, by number alone: each word of it might be the name of another.
      */
     groupsOf(uid: number): ReadonlySet<number | string> {
       const numbers = groupsFrom(calls, '-G', uid).map(Number);
-      return new Set([...numbers, ...(numbers.length > 0 ? groupsFrom(calls, '-Gn', uid) : [])]);
+      const names = numbers.length > 0 ? groupsFrom(calls, '-Gn', uid) : [];
+      return new Set([...numbers, ...(names.length === numbers.length ? names : [])]);
     },
 
     /** The memory that a process has in use (its resident set), in bytes. Linux only, and only in our own pid namespace; undefined elsewhere. */

@@ -18,7 +18,7 @@ import { MAX_BODY_BYTES, parseRequest, type Request } from './request.ts';
 import { linesInSlot, type SlotLines } from './slot-lines.ts';
 import type { Spool } from './spool.ts';
 import type { State } from './state.ts';
-import { submittedIn, submitterOf } from './submitter.ts';
+import { authorOf, submittedIn, submitterOf } from './submitter.ts';
 import { traceContextOf } from './trace-context.ts';
 
 /**
@@ -465,7 +465,7 @@ function bodyFields(spool: Spool, place: Place): Partial<JobStatus> {
   const file = spool.disk.inspect(place.file, MAX_BODY_BYTES);
   const parsed = file.kind === 'text' ? parseRequest(file.text) : undefined;
   if (!parsed?.ok) return {};
-  const { request } = submittedIn(spool, parsed.request, file.kind === 'text' ? file.owner : undefined);
+  const request = submittedIn(parsed.request, authorOf(spool, file.kind === 'text' ? file.owner : undefined));
   const { class: className, method, params, attempts = [] } = request;
   return { class: className, method, params, attempts, ...policyFields(request) };
 }

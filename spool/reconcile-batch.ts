@@ -35,6 +35,7 @@ type Found = {
   isFixed: boolean;
   isNew: boolean;
   changedAt: number;
+  uid: number | undefined;
 };
 
 /** A line that has come further than any part; `endedAt` in milliseconds since the epoch. */
@@ -61,7 +62,8 @@ function* partsIn(
     const part = partOf(name);
     const facts = part && spool.disk.facts(`${folder}/${name}`);
     if (!part || !facts?.isFile) continue;
-    yield { part, acceptedAt: iso(facts.mtimeMs), folder, where, name, changedAt: facts.ctimeMs, isFixed: isFixed(name), isNew };
+    const { ctimeMs: changedAt, uid } = facts;
+    yield { part, acceptedAt: iso(facts.mtimeMs), folder, where, name, changedAt, isFixed: isFixed(name), isNew, uid };
   }
 }
 
@@ -129,8 +131,9 @@ function isDroppedAnew({ changedAt }: Found, further: readonly Single[]): boolea
 // The last name of a batch's file goes some time after the line of its last job was written, and that changes the file's time.
 const SLACK_MS = 10_000;
 
-// Of two that name the same lines, the one that has come further.
+// Of two that name the same lines, the one that has come further. Of what is not accepted, another user may have chosen the id and the time.
 function isSmaller(other: Found, one: Found): boolean {
+  if (other.isNew && other.uid !== one.uid) return false;
   if (other === one || other.part.from > one.part.to || other.part.to < one.part.from) return false;
   const [size, otherSize] = [one.part.to - one.part.from, other.part.to - other.part.from];
   return otherSize === size ? rank(other) > rank(one) : otherSize < size;

@@ -6,6 +6,7 @@ import { reconcileBatches } from './reconcile-batch.ts';
 import { MAX_FILE_BYTES, parseRequest } from './request.ts';
 import { isBound } from './settle.ts';
 import type { Spool } from './spool.ts';
+import { authorOf } from './submitter.ts';
 
 /**
  * Whether somebody who worked on the spool has not left it in order: a process died, a machine lost its power, or it is of another machine, of which
@@ -45,14 +46,15 @@ export function reconcile(spool: Spool, isHeld: (slot: string) => boolean = () =
 /** A file of a job. Only one that waits could be run again. */
 type Copy = { id: string; folder: string; file: string; waits: boolean };
 
-/** Where a file or a line stands in the life of its request. Times in milliseconds since the epoch. */
-type History = { acceptedAt: string; asks: string; length: number; endedAt: number; changedAt: number };
+/** Where a file or a line stands in the life of its request. `isVouched`: the service wrote it. Times in milliseconds since the epoch. */
+type History = { acceptedAt: string; asks: string; length: number; endedAt: number; changedAt: number; isVouched: boolean };
 
 // The one is an earlier state of the same request. A file that was dropped since then, under the same id and with the same time (a copy
 // of a template, say), has changed later than the other ended.
 const isOvertaken = (one: History | undefined, other: History | undefined): boolean =>
   one !== undefined &&
-  other !== undefined &&
+  // Of its own file a producer may say that it has come further than another's job: that is not to be removed for it.
+  other?.isVouched === true &&
   one.acceptedAt === other.acceptedAt &&
   // Clocks have grains: two requests of one id may have the same time, and are two for all that.
   one.asks === other.asks &&
@@ -110,15 +112,19 @@ const endOf = ({ acceptedAt, finishedAt, ...line }: LedgerLine): History => ({
   length: Number.POSITIVE_INFINITY,
   endedAt: Date.parse(finishedAt),
   changedAt: 0,
+  isVouched: true,
 });
 
-function historyOf({ disk }: Spool, { file }: Copy): History | undefined {
-  const found = disk.inspect(file, MAX_FILE_BYTES);
-  const changedAt = disk.facts(file)?.ctimeMs;
+function historyOf(spool: Spool, { file }: Copy): History | undefined {
+  const found = spool.disk.inspect(file, MAX_FILE_BYTES);
+  const changedAt = spool.disk.facts(file)?.ctimeMs;
   const parsed = found.kind === 'text' ? parseRequest(found.text) : undefined;
   if (found.kind !== 'text' || changedAt === undefined || !parsed?.ok) return undefined;
   const { acceptedAt = new Date(found.mtimeMs).toISOString(), attempts = [], snoozes = 0 } = parsed.request;
-  return { acceptedAt, asks: asked(parsed.request), length: attempts.length + snoozes, endedAt: found.mtimeMs, changedAt };
+  const author = authorOf(spool, found.owner);
+  const isVouched = author === undefined || (author.maySayWho && !author.isForgeable);
+  const length = attempts.length + snoozes;
+  return { acceptedAt, asks: asked(parsed.request), length, endedAt: found.mtimeMs, changedAt, isVouched };
 }
 
 const asked = ({ class: className, method, params }: Pick<LedgerLine, 'class' | 'method' | 'params'>): string =>

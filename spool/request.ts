@@ -42,6 +42,10 @@ const History = z.strictObject({
     .min(0)
     .optional()
     .describe('The uid of who submitted it. Counts only in files of the service; otherwise that is the owner of the file.'),
+  isForgeable: z
+    .literal(true)
+    .optional()
+    .describe('Others than who is said to have submitted it may have written it: their group could write its file.'),
 });
 
 /** The body of a request file. `request.schema.json` is generated from it. */
@@ -107,7 +111,7 @@ export const tooLarge = (bytes: number): ParsedRequest & { ok: false } => ({
 
 // Only its history makes a job's own file larger than a body may be. Other large text is not worth the minutes and gigabytes that
 // its reading may take.
-const MARKS_OF_HISTORY = ['"attempts"', '"acceptedAt"', '"submittedBy"'];
+const MARKS_OF_HISTORY = ['"attempts"', '"acceptedAt"', '"submittedBy"', '"isForgeable"'];
 
 // What counts is the body without the history that the service wrote. Where there is any, the service wrote the body as well, and a number
 // such as 1e20 takes five times the room then.

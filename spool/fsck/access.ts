@@ -8,6 +8,8 @@ import type { Look, User } from './look.ts';
 /** Folders are for their owner and group. Setuid and setgid may be there, the sticky bit may not: it keeps others from moving files. */
 const FOLDER_MODE = 0o770;
 const FILE_MODE = 0o660;
+/** Of producers that do not trust each other: none writes the file of another. */
+const DROPPED_MODE = 0o640;
 const CHECKED = 0o1777;
 
 /** The flaw of a folder with other permissions than the spool's. The spool's own folder may be opened to others, or closed to its group. */
@@ -36,11 +38,12 @@ export function unreadable(look: Look, shown: string, details: FileDetails, then
   if (canRead(look.user, details) && isMine) return undefined;
   const who = canRead(look.user, details) ? `uid ${me}, which runs this fsck,` : `the service (uid ${look.user.uid})`;
   const file = `${look.spool.root}/${shown}`;
+  const mode = isDropFolder(look.spool) ? DROPPED_MODE : FILE_MODE;
   return wrong(
     'unreadable',
     shown,
-    `${shown} cannot be read by ${who}: it belongs to uid ${details.uid}, gid ${details.gid}, with the permissions ${octal(details.mode)}; ${then}; chgrp ${look.user.spoolGid} and chmod 660 ${file}`,
-    { repair: share(look, file, FILE_MODE, look.user.spoolGid, `made ${shown} readable for the spool's group`) },
+    `${shown} cannot be read by ${who}: it belongs to uid ${details.uid}, gid ${details.gid}, with the permissions ${octal(details.mode)}; ${then}; chgrp ${look.user.spoolGid} and chmod ${octal(mode)} ${file}`,
+    { repair: share(look, file, mode, look.user.spoolGid, `made ${shown} readable for the spool's group`) },
   );
 }
 

@@ -4,6 +4,8 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { flaws } from '../../spool/fsck.ts';
+import { Liveness } from '../../spool/liveness.ts';
 import { completedLines, type JobStatus, jobStatus } from '../../spool/query.ts';
 import { openSpool, type Spool } from '../../spool/spool.ts';
 import { codeBlocks } from '../support/code-blocks.ts';
@@ -70,8 +72,14 @@ test('each job says who submitted it, whatever its file says, and what only some
     [BOB, 'p5-now-claims.ndjson', `${request({ submittedBy: ADA })}\n`],
     [BOB, 'p5-now-calls~each.ndjson', `${twelve(request({ class: 'Free' }))}${request()}\n${request({ submittedBy: ADA })}\n`],
     [BOB, 'p9-now-free.json', request({ class: 'Free' })],
+    [ADA, 'p5-20990101T000000Z-shared~each.ndjson', `${request()}\n${request()}\n`, '007'],
+    // The service's own word counts, unless somebody made its file one that others may write.
+    [SERVICE, 'p5-now-ours.json', request({ class: 'Free' }), '007'],
   ];
   for (const [uid, name, body, umask] of drops) assert.equal((await drop(spool, uid, name, body, umask)).code, 0, name);
+  const forged = `${request({ params: ['Bob'] })}\n${request({ params: ['Bob'] })}\n`;
+  await overwrite(spool, BOB, 'p5-20990101T000000Z-shared~each.ndjson', forged);
+  await overwrite(spool, BOB, 'p5-now-ours.json', request({ submittedBy: ADA }));
   // What its producer keeps open, it can change after it was accepted.
   assert.equal((await drop(spool, BOB, 'p5-20990101T000000Z-late.json', request({ class: 'Free' }))).code, 0);
   const late = fs.openSync(path.join(spool.incoming, 'p5-20990101T000000Z-late.json'), 'r+');
@@ -92,10 +100,12 @@ test('each job says who submitted it, whatever its file says, and what only some
   assert.equal(found('waits'), undefined, 'nothing was submitted');
   isOf(['free', ...Array.from({ length: 12 }, (_, at) => `calls.${at + 1}`)], 'completed', BOB);
   isOf(['bad.2'], 'failed', ADA);
-  isOf(['urgent', 'open'], 'rejected', ADA);
+  isOf(['urgent', 'open', 'ours'], 'rejected', ADA);
+  isOf(['shared.1', 'shared.2'], 'scheduled', ADA);
   isOf(['his', 'calls.13', 'calls.14'], 'rejected', BOB);
   assert.equal([...completedLines(spool)].filter(({ submittedBy }) => submittedBy === ADA).length, 16);
   const not = `uid ${BOB} may not submit Limited.noop; who may: uid ${ADA} (priority at most 5)`;
+  const forgeable = `Limited.noop may be submitted by uid ${ADA} (priority at most 5) only, and others than uid ${ADA} may have written it: let its producer have the umask 027, and submit it anew`;
   const reasonOf = (name: string): string => JSON.parse(fs.readFileSync(spool.reason(name), 'utf8')).reason;
   for (const [name, reason] of [
     ['p5-now-his.json', not],
@@ -103,10 +113,8 @@ test('each job says who submitted it, whatever its file says, and what only some
       'p6-now-urgent.json',
       `uid ${ADA} may submit Limited.noop with a priority of at most 5, got 6; who may: uid ${ADA} (priority at most 5)`,
     ],
-    [
-      'p5-now-open.json',
-      `Limited.noop may be submitted by uid ${ADA} (priority at most 5) only, and others than uid ${ADA} may write its file: let its producer have the umask 027 (chmod go-w)`,
-    ],
+    ['p5-now-open.json', forgeable],
+    ['p5-now-ours.json', forgeable],
     ['p5-now-lines.ndjson', `${[1, 2, 3, 4, 5].map((line) => `line ${line}: ${not}`).join('; ')}; and 7 more bad lines`],
     ['p5-now-claims.ndjson', 'line 1: unknown field "submittedBy": it is written by the service, and has no place in a batch'],
   ] as const)
@@ -129,14 +137,15 @@ test('each job says who submitted it, whatever its file says, and what only some
   const failed = fs.readdirSync(spool.failed)[0] ?? '';
   assert.equal(fs.statSync(path.join(spool.failed, failed)).uid, SERVICE);
   fs.renameSync(path.join(spool.failed, failed), path.join(spool.incoming, failed));
-  const retried = await run(SERVICE, ['retry', 'his', 'calls.13', 'calls.14', 'urgent']);
+  const retried = await run(SERVICE, ['retry', 'his', 'calls.13', 'calls.14', 'urgent', 'shared.1']);
   assert.equal(retried.code, 0, retried.err);
   await drain();
   isOf(['bad.2'], 'failed', ADA);
   assert.equal(found('bad.2').attempts.length, 2);
   isOf(['his', 'calls.13', 'calls.14', 'late'], 'rejected', BOB);
   assert.equal(found('late').reason, not);
-  isOf(['urgent'], 'rejected', ADA);
+  isOf(['urgent', 'shared.1'], 'rejected', ADA);
+  assert.equal(found('shared.1').reason, forgeable);
   const listed = await run(SERVICE, ['ls', `state:completed submittedBy:${BOB}`, '--json']);
   assert.equal(listed.out.trim().split('\n').length, 13, listed.err);
   const doctor = await run(SERVICE, ['doctor', '--json']);
@@ -144,6 +153,15 @@ test('each job says who submitted it, whatever its file says, and what only some
   const fsck = await run(SERVICE, ['fsck']);
   assert.equal(fsck.code, 0, fsck.out);
   assert.doesNotMatch(fsck.out, /permissions/);
+});
+
+test('what a producer kept from the service, fsck opens for its reading alone', async (t) => {
+  if (skipsWithoutRoot(t)) return;
+  const { spool } = dropFolder(t);
+  assert.equal((await drop(spool, ADA, 'p5-now-hers.json', '{"class":"Limited","method":"noop"}', '077')).code, 0);
+  for (const { repair } of flaws(spool, new Liveness(spool, 5_000))) repair?.act();
+  const { mode, uid, gid } = fs.statSync(path.join(spool.incoming, 'p5-now-hers.json'));
+  assert.deepEqual([mode & 0o777, uid, gid], [0o640, ADA, GROUP]);
 });
 
 test('what an open drop folder lets producers do to each other, doctor says', async (t) => {
@@ -197,3 +215,9 @@ const drop = (spool: Spool, uid: number, name: string, body: string, umask = '02
     path.join(spool.incoming, name),
     body,
   ]);
+
+// As who may write a file of another does: it stays the other's.
+async function overwrite(spool: Spool, uid: number, name: string, text: string): Promise<void> {
+  const ran = await as(spool, uid, 'printf %s "$1" | dd of="$0" conv=nocreat', [path.join(spool.incoming, name), text]);
+  assert.equal(ran.code, 0, ran.err);
+}

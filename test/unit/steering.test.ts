@@ -67,7 +67,8 @@ test('an id that no job has is said to be unknown', async (t) => {
 });
 
 test('a job does not get a priority for which it would be rejected when it is claimed', async (t) => {
-  const limitation = (_: object, priority: number) => submitterRefusal('X.y', [{ maxPriority: 5 }], 33, { priority }, () => new Set());
+  const limitation = (_: object, priority: number) =>
+    submitterRefusal('X.y', [{ maxPriority: 5 }], { submittedBy: 33, priority }, () => new Set());
   const { dashboard, spool, journal } = await makeDashboard(t, { limitation });
   const file = plant(spool, 'pending', { id: 'p', priority: 3 });
   assert.deepEqual(await steer(dashboard, 'priority', 'p', 'ada', { priority: 6 }), {

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { maskJob } from '../../spool/mask.ts';
 import { jobStatus } from '../../spool/query.ts';
-import { submittedIn, submitterOf } from '../../spool/submitter.ts';
+import { authorOf, submittedIn, submitterOf } from '../../spool/submitter.ts';
 import { aRequest } from '../support/a-job.ts';
 import { makeClient } from '../support/api.ts';
 import { makeDashboard } from '../support/dashboard.ts';
@@ -25,11 +25,21 @@ test('what a file says of who submitted it counts in the service’s own files, 
   assert.equal(submitterOf(spool, undefined, STRANGER), STRANGER);
   assert.equal(submitterOf(spool, 33, undefined), undefined, 'a platform without users');
   const shared = { uid: STRANGER, isShared: true };
-  assert.deepEqual(submittedIn(spool, aRequest({ submittedBy: 33 }), shared), {
-    request: aRequest({ submittedBy: STRANGER }),
-    isForgeable: true,
-  });
-  assert.deepEqual(submittedIn(spool, aRequest({ submittedBy: 33 }), undefined), { request: aRequest() });
+  assert.deepEqual(
+    submittedIn(aRequest({ submittedBy: 33 }), authorOf(spool, shared)),
+    aRequest({ submittedBy: STRANGER, isForgeable: true }),
+  );
+  assert.deepEqual(submittedIn(aRequest({ submittedBy: 33 }), authorOf(spool, undefined)), aRequest());
+});
+
+test('in a drop folder a file of the service that others may write is not beyond doubt, and elsewhere all may write it', (t) => {
+  const shared = { uid: process.geteuid?.() ?? 0, isShared: true };
+  assert.equal(authorOf(tempSpool(t), shared)?.isForgeable, false);
+  const spool = tempSpool(t);
+  fs.chmodSync(spool.pending, 0o700);
+  fs.chmodSync(spool.incoming, 0o3770);
+  assert.deepEqual(submittedIn(aRequest({ submittedBy: 33 }), authorOf(spool, shared)), aRequest({ submittedBy: 33, isForgeable: true }));
+  assert.equal(authorOf(spool, { ...shared, isShared: false })?.isForgeable, false);
 });
 
 test('the API, its filter and the page of a job tell who submitted it, in every state', async (t) => {

@@ -6,6 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { rememberedGroups } from '../../jobs/groups.ts';
 import { loadAllowlist } from '../../jobs/load-allowlist.ts';
 import { type Submitter, submitterRefusal } from '../../jobs/submitters.ts';
+import { lineRequest } from '../../spool/batch.ts';
 import { platformFor, type SystemCalls } from '../../spool/platform.ts';
 import { markedLines } from '../../spool/submitter.ts';
 import { aRequest } from '../support/a-job.ts';
@@ -17,7 +18,7 @@ const refusal = (
   uid: number | undefined,
   priority = 5,
   groupsOf: (uid: number) => ReadonlySet<number | string> = noGroups,
-) => submitterRefusal('Report.build', submitters, uid, { priority }, groupsOf);
+) => submitterRefusal('Report.build', submitters, { submittedBy: uid, priority }, groupsOf);
 
 test('a user who is not among those who may submit a method is refused, and the sentence says who may', () => {
   const list = [{ uid: 33 }, { group: 'deploy', maxPriority: 8 }];
@@ -52,10 +53,10 @@ test('a priority over the one that a user may ask for is refused, not lowered: t
 });
 
 test('a file that others than its owner may write is no proof of who submitted it, where that matters', () => {
-  const shared = { priority: 5, isForgeable: true } as const;
-  const told = submitterRefusal('Report.build', [{ uid: 33 }], 33, shared, noGroups);
-  assert.match(told ?? '', /others than uid 33 may write its file: let its producer have the umask 027 \(chmod go-w\)$/);
-  assert.equal(submitterRefusal('Report.build', [{ maxPriority: 5 }], 33, shared, noGroups), undefined, 'one limit for all');
+  const shared = { submittedBy: 33, priority: 5, isForgeable: true } as const;
+  const told = submitterRefusal('Report.build', [{ uid: 33 }], shared, noGroups);
+  assert.match(told ?? '', /others than uid 33 may have written it: let its producer have the umask 027, and submit it anew$/);
+  assert.equal(submitterRefusal('Report.build', [{ maxPriority: 5 }], shared, noGroups), undefined, 'one limit for all');
 });
 
 test('an allow-list may limit a class and, in its place, a method, and what is wrong in it is named', async (t) => {
@@ -94,6 +95,10 @@ test('the groups of a user are those that the system knows it by, and are asked 
     return args[0] === '-G' ? '33 900\n' : 'www-data deploy\n';
   };
   const { groupsOf } = platformFor('linux', { run } as unknown as SystemCalls);
+  const spaced = platformFor('linux', {
+    run: (_: string, args: string[]) => (args[0] === '-G' ? '33 900\n' : 'www-data web deploy\n'),
+  } as unknown as SystemCalls);
+  assert.deepEqual([...spaced.groupsOf(33)], [33, 900], 'a name may have a space: then none is known for sure');
   let now = 0;
   const groups = rememberedGroups(groupsOf, () => now);
   assert.deepEqual([...groups(33)], [33, 900, 'www-data', 'deploy']);
@@ -118,7 +123,7 @@ test('this system says which groups root is in', () => {
 
 test('a copied line is of whom its batch was of, whatever it says itself', () => {
   const lines = ['{"class":"A"}', '{"class":"A","submittedBy":0} ', '', '{"class":"A","params":["}\u2028{"]}', 'no request', '[{}'];
-  const parsed = markedLines(lines.join('\n'), 33)
+  const parsed = markedLines(lines.join('\n'), { uid: 33, maySayWho: false, isForgeable: false })
     .split('\n')
     .map((line) => {
       try {
@@ -134,6 +139,11 @@ test('a copied line is of whom its batch was of, whatever it says itself', () =>
   assert.deepEqual(parsed[3], { class: 'A', params: ['}\u2028{'], submittedBy: 33 });
   assert.deepEqual([parsed[2], parsed[4]], ['', 'no request']);
   assert.equal(parsed.length, lines.length);
+  const doubtful = markedLines(lines.join('\n'), { uid: 33, maySayWho: false, isForgeable: true }).split('\n');
+  for (const line of doubtful.slice(0, 2)) {
+    assert.deepEqual(lineRequest(line, true), { ok: true, request: aRequest({ class: 'A', submittedBy: 33, isForgeable: true }) });
+    assert.equal(lineRequest(line).ok, false, 'no producer says so in a batch');
+  }
 });
 
 function allowlistOf(t: TestContext, classes: object) {
