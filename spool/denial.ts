@@ -26,13 +26,18 @@ export function denialOf(disk: Disk, error: unknown): string | undefined {
 
 function remedyFor(details: FileDetails | undefined, file: string): string {
   if (details?.uid === process.getuid?.()) return `chmod u+rwX ${file}`;
-  const opened = 'put that user into that group, or chgrp the spool to one of its groups and chmod g+rwxs its folders';
+  const opened =
+    details !== undefined && isOwnGroup(details.gid)
+      ? `its owner or root can let the group in (chmod g+rwX ${file})`
+      : 'put that user into that group, or chgrp the spool to one of its groups and chmod g+rwxs its folders';
   // To open it would end what it is closed for.
   const isClosed = details !== undefined && (details.mode & 0o077) === 0;
   return isClosed
     ? `it is closed to all others; in a drop folder, ask the API what became of a job (GET /api/jobs/ID), else ${opened}`
     : opened;
 }
+
+const isOwnGroup = (gid: number): boolean => process.getgid?.() === gid || process.getgroups?.().includes(gid) === true;
 
 // A folder that may not be entered hides what is in it.
 function nearest(disk: Disk, file: string): string {

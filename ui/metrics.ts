@@ -16,8 +16,14 @@ export function metricsRoutes(dashboard: Dashboard): Hono<Env> {
   addProcess(registry);
   let answering: Promise<string> | undefined;
   const measure = async () => {
-    await gauges.measure(Date.now());
-    await counts?.readOn(Date.now());
+    const isReady = await gauges.measureReadiness();
+    try {
+      await gauges.measure(Date.now());
+      await counts?.readOn(Date.now());
+    } catch (error) {
+      // What keeps the service from working may keep us from counting: that must be told all the same, and the figures stay as they were.
+      if (isReady) throw error;
+    }
     return registry.metrics();
   };
   const app = new Hono<Env>();

@@ -94,6 +94,14 @@ test('who sets it up wrong is told so in a sentence', async (t) => {
   assert.equal(foreign.code, 2);
   assert.match(foreign.err, /open the spool \/data: EACCES.* and this is uid 54321 \(gid 54321, .*\): .*(chgrp|chmod)/);
 
+  // As an engine makes a folder that is missing: its owner's alone, and the image's user is of its group.
+  fs.chmodSync(spool, 0o755);
+  const gid = process.getgid?.() ?? 0;
+  const mounted = await run(`--user=10001:${gid}`, '--volume', `${spool}:/data`, '--env=JOBSPOOL_PASSWORD=hush', IMAGE);
+  assert.equal(mounted.code, 2);
+  const remedy = `/data belongs to uid \\d+, gid ${gid}, with the permissions 755, .*: its owner or root can let the group in \\(chmod g\\+rwX /data\\)`;
+  assert.match(mounted.err, new RegExp(remedy));
+
   const unread = await run(
     '--user=54321:54321',
     '--volume',

@@ -43,13 +43,13 @@ test('a mounted folder of TypeScript handlers with a node_modules of its own run
   await waitFor(() => jobStatus(spool, 'wrong')?.state === 'rejected', 'the other to be rejected by its schema');
 });
 
-test('an image derived from ours runs command handlers in Python', { timeout: 300_000 }, async (t) => {
+test('an image derived from ours runs its own command handlers in Python', { timeout: 300_000 }, async (t) => {
   if (skipsWithoutEngine(t)) return;
   await builtImage();
   const tag = 'jobspool-derived:test';
   await build(tag, path.join(ROOT, 'docker', 'derived'), '--build-arg', `JOBSPOOL=${IMAGE}`);
   afterwards(t, async () => void (await tried(['image', 'rm', tag])));
-  const { spool, compose } = await composed(t, { env: { JOBSPOOL_IMAGE: tag }, jobs: path.join(ROOT, 'docker', 'derived', 'jobs') });
+  const { spool, compose } = await composed(t, { files: ['docker/compose.derived.yaml'], env: { JOBSPOOL_DERIVED_IMAGE: tag } });
   await compose('up', '--detach', '--no-build', '--wait');
   dropFile(spool, 'p5-now-year.json', { class: 'Report', method: 'build', params: [2026] });
   await waitFor(() => jobStatus(spool, 'year')?.state === 'completed', 'the report');

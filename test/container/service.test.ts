@@ -5,6 +5,7 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { jobStatus } from '../../spool/query.ts';
 import type { Spool } from '../../spool/spool.ts';
+import { codeBlocks } from '../support/code-blocks.ts';
 import { composed, docker, ROOT, skipsWithoutEngine } from '../support/docker.ts';
 import { dropFile, tempFolder } from '../support/spool.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -49,6 +50,35 @@ test('compose up is healthy, runs a file that is dropped from the host, and asks
   assert.doesNotMatch(await compose('exec', '-T', 'jobspool', 'jobspool', 'doctor'), /^(warn|fail)/m);
   assert.notEqual(await container(), '');
 });
+
+test('the spool on a volume is backed up and restored by the commands of the README', async (t) => {
+  if (skipsWithoutEngine(t)) return;
+  const archive = path.join(tempFolder(t), 'backup.tar');
+  const [backup, restore] = codeBlocks('spool/README.md', 'To back up and to restore').filter((block) =>
+    block.startsWith('docker compose '),
+  );
+  const { compose, shell } = await composed(t, { env: { JOBSPOOL_SPOOL: 'spool' } });
+  const run = async (commands = '') => {
+    const { code, out, err } = await shell(`set -e; ${commands.replace('backup.tar', archive)}`);
+    assert.equal(code, 0, err);
+    return out;
+  };
+  await compose(...up);
+  await compose('exec', '-T', 'jobspool', 'jobspool', 'run', 'ExampleJob', 'execute', 'Hello', '--id', 'before', '--wait');
+  await run(backup);
+  await compose('exec', '-T', 'jobspool', 'jobspool', 'run', 'ExampleJob', 'execute', 'Hello', '--id', 'after', '--wait');
+  await compose('down', '--volumes');
+  assert.match(await run(restore), /every one is accounted for/);
+  await compose(...up);
+  const shown = await compose('exec', '-T', 'jobspool', 'jobspool', 'ls', '--json');
+  assert.deepEqual(ndjsonIds(shown), ['before']);
+});
+
+const ndjsonIds = (text: string): string[] =>
+  text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).id);
 
 const LOOK = `
 for place in root:/x app:/app/x jobs:/app/jobs/x tmp:/tmp/x; do

@@ -6,15 +6,15 @@ import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { jobStatus } from '../../spool/query.ts';
 import { openSpool, type Spool } from '../../spool/spool.ts';
+import { codeBlocks } from '../support/code-blocks.ts';
 import { brokenPromises, stillLive } from '../support/invariants.ts';
 import { runProgram, runShell } from '../support/program.ts';
 import { serviceLog } from '../support/service-log.ts';
-import { dropFile, startService, tempFolder } from '../support/spool.ts';
+import { dropFile, startService, tempFolder, tempSpool } from '../support/spool.ts';
 import { TROUBLE } from '../support/trouble.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const README = fs.readFileSync(path.resolve(import.meta.dirname, '../../spool/README.md'), 'utf8');
-const COMMANDS = [...README.matchAll(/^ {4}cd "\$JOBSPOOL_DIR" && touch paused[\s\S]*?^ {4}rm paused$/gm)].map(([text]) => text);
+const COMMANDS = codeBlocks('spool/README.md', 'To back up and to restore');
 const PATIENT = { timeoutMs: 60_000 };
 
 for (const tool of ['tar', 'rsync']) {
@@ -82,6 +82,18 @@ function enqueuePast(spool: Spool, goOn: string): string[] {
   return [...ids, ...lines.map((_, n) => `batch.${n + 1}`)];
 }
 
+test('a backup that fails says so and leaves no pause behind, and one that succeeds leaves the pause of somebody else', async (t) => {
+  const { root, paused } = tempSpool(t);
+  const archive = path.join(tempFolder(t), 'backup.tar');
+  const backedUp = (to: string) => runShell(['sh', '-c', commandsOf('tar')], { JOBSPOOL_DIR: root, BACKUP: to });
+  assert.notEqual((await backedUp('/dev/full')).code, 0);
+  assert.equal(fs.existsSync(paused), false);
+  fs.writeFileSync(paused, '');
+  const ran = await backedUp(archive);
+  assert.equal(ran.code, 0, ran.err);
+  assert.equal(fs.existsSync(paused), true);
+});
+
 /** Jobs that keep coming. */
 function producing(t: TestContext, spool: Spool): { ids: string[]; stop(): void } {
   const ids: string[] = [];
@@ -94,13 +106,15 @@ function producing(t: TestContext, spool: Spool): { ids: string[]; stop(): void 
   return { ids, stop: () => clearInterval(timer) };
 }
 
+const commandsOf = (tool: string): string =>
+  COMMANDS.find((text) => text.startsWith('(') && text.includes(`  ${tool} `)) ??
+  assert.fail(`spool/README.md has no commands with ${tool}`);
+
 async function backUp(t: TestContext, tool: string, dir: string): Promise<string> {
   const copy = path.join(tempFolder(t), 'copy');
   const archive = path.join(tempFolder(t), 'backup.tar');
   fs.mkdirSync(copy);
-  const commands = COMMANDS.find((text) => text.includes(`  ${tool} `));
-  assert.ok(commands, `expected commands with ${tool} in spool/README.md`);
-  const ran = await runShell(['sh', '-ec', commands], { JOBSPOOL_DIR: dir, BACKUP: archive, COPY: copy });
+  const ran = await runShell(['sh', '-c', commandsOf(tool)], { JOBSPOOL_DIR: dir, BACKUP: archive, COPY: copy });
   assert.equal(ran.code, 0, ran.err);
   assert.equal(fs.existsSync(path.join(dir, 'paused')), false);
   if (tool === 'tar') assert.equal((await runShell(['tar', '-xpf', archive, '-C', copy], {})).code, 0);

@@ -9,6 +9,7 @@ import { serveByNginx, skipsWithoutNginx } from '../support/nginx.ts';
 import { freePort, isListening, startServer } from '../support/server.ts';
 import { dropFile, startService, tempFolder } from '../support/spool.ts';
 import { TROUBLE } from '../support/trouble.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const snippet = (name: string): string => fs.readFileSync(path.resolve(import.meta.dirname, '../../docker/proxy', name), 'utf8');
 const ANYBODY = { JOBSPOOL_BASE_PATH: '/jobs', JOBSPOOL_AUTH: 'none' };
@@ -18,6 +19,21 @@ test('the snippet for nginx serves the dashboard on its path and streams its eve
   const service = await startService(t, { allowlist: TROUBLE, env: ANYBODY });
   const lines = atService(snippet('nginx.conf'), service.url());
   await servesAll(`http://127.0.0.1:${await serveByNginx(t, lines)}`, service.dir);
+});
+
+test('behind nginx and Caddy failed sign-ins count for who made them, whatever he says of himself', async (t) => {
+  if (skipsWithoutNginx(t)) return;
+  if (spawnSync('caddy', ['version']).error) return t.skip('SKIPPED: caddy is not installed: docker/proxy/Caddyfile was NOT tested');
+  const service = await startService(t, { allowlist: TROUBLE, env: { JOBSPOOL_BASE_PATH: '/jobs', JOBSPOOL_PASSWORD: 'hush' } });
+  const nginx = await serveByNginx(t, atService(snippet('nginx.conf'), service.url()));
+  const caddy = await serveByCaddy(t, atService(snippet('Caddyfile'), service.url()));
+  for (const [account, port] of Object.entries({ ada: nginx, bob: caddy })) {
+    const headers = { Authorization: `Basic ${btoa(`${account}:wrong`)}`, 'X-Forwarded-For': '192.0.2.7' };
+    assert.equal((await fetch(`http://127.0.0.1:${port}/jobs/dashboard`, { headers })).status, 401);
+    const line = new RegExp(`a sign-in as the user ..${account}.. from (.*?) failed`);
+    const [, from] = await waitFor(() => line.exec(service.output()) ?? undefined, 'the line about the sign-in');
+    assert.equal(from, '127.0.0.1, which forwards for 127.0.0.1');
+  }
 });
 
 test('the snippet for Caddy serves the dashboard on its path and streams its events', async (t) => {

@@ -99,7 +99,10 @@ test('a spool that this user may not write is refused, with the user, the folder
   fs.chmodSync(spool.root, 0o755);
   const { code, errors } = serve({ JOBSPOOL_DIR: spool.root }, 65_534);
   assert.equal(code, 2);
-  assert.match(errors, /EACCES: .*; (\S+) belongs to uid 0, gid 0, with the permissions \d+, and this is uid 65534 \(gid 65534, .*\): put that user into that group, or /);
+  assert.match(
+    errors,
+    /EACCES: .*; (\S+) belongs to uid 0, gid 0, with the permissions \d+, and this is uid 65534 \(gid 65534, .*\): put that user into that group, or /,
+  );
 });
 
 test('a missing allow-list and a broken one are refused, with every mistake', (t) => {

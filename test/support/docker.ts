@@ -53,6 +53,8 @@ export type Composed = {
   spool: Spool;
   /** Runs `docker compose …` on the project, and throws where it fails. */
   compose(...args: string[]): Promise<string>;
+  /** Runs shell commands in which `docker compose` means the project. */
+  shell(commands: string): Promise<Ran>;
   /** The id of the only container of a service. */
   container(service?: string): Promise<string>;
   /** What `docker inspect` says of it, by a Go template. */
@@ -99,12 +101,15 @@ export async function composed(
     ...env,
   };
   const compose = (...args: string[]) => docker([...options, ...all, ...args], variables);
+  const shell = (commands: string) =>
+    runShell(['sh', '-c', commands.replaceAll('docker compose ', `docker ${[...options, ...all].join(' ')} `)], variables);
   afterwards(t, async () => void (await tried([...options, ...all, 'down', '--volumes', '--timeout', '0'], variables)));
   const container = async (service = 'jobspool') => (await compose('ps', '--all', '--quiet', service)).trim();
   return {
     // Not opened: the service makes it.
     spool: spoolAt(dir, { durability: 'none' }),
     compose,
+    shell,
     container,
     inspect: async (template, service) => (await docker(['inspect', '--format', template, await container(service)])).trim(),
     url: async () => `http://${(await compose('port', 'jobspool', '8080')).trim()}`,

@@ -58,6 +58,7 @@ test('a pod has longer to stop than its jobs, is hardened as compose.yaml is, an
   delete variables.JOBSPOOL_PASSWORD_FILE;
   const { shutdownGraceMs, killGraceMs, watch } = readConfig(variables, 1);
   assert.equal(watch, 'poll');
+  assert.equal(pod.enableServiceLinks, false, 'a Service named jobspool would set JOBSPOOL_PORT=tcp://…');
   assert.ok(pod.terminationGracePeriodSeconds * 1_000 > shutdownGraceMs + 2 * killGraceMs);
   assert.deepEqual([pod.securityContext.runAsUser, pod.securityContext.runAsGroup], [10_001, 0]);
   assert.deepEqual(container.securityContext, {
@@ -87,6 +88,7 @@ type Container = {
   volumeMounts: { mountPath: string }[];
 };
 type Pod = {
+  enableServiceLinks: boolean;
   terminationGracePeriodSeconds: number;
   securityContext: { runAsUser: number; runAsGroup: number };
   containers: [Container];

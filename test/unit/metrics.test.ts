@@ -91,6 +91,20 @@ test('it tells what waits, who works and what room is left', async (t) => {
   assert.match(text, /jobspool_build_info\{version="0\.0\.0-test",node_version="\d+/);
 });
 
+test('that the service is not ready is told also where what keeps it from working keeps us from counting', async (t) => {
+  let reasons: string[] = [];
+  const real = tempSpool(t);
+  const room = (folder: string) => (reasons.length === 0 ? real.disk.room(folder) : assert.fail('EIO: i/o error, statfs'));
+  const spool = { ...real, disk: { ...real.disk, room } };
+  const { scrape } = await measured(t, { spool, readiness: async () => reasons });
+  const before = await scrape();
+  assert.equal(valueIn(before, 'jobspool_ready'), 1);
+  reasons = ['the spool cannot be used: EIO'];
+  const text = await scrape();
+  assert.equal(valueIn(text, 'jobspool_ready'), 0);
+  assert.equal(valueIn(text, 'jobspool_spool_size_bytes'), valueIn(before, 'jobspool_spool_size_bytes'));
+});
+
 test('a stranger learns nothing, a viewer’s token is enough, and a refusal is for programs', async (t) => {
   const { app } = await makeDashboard(t, { credentials: credentials({ password: 'secret', viewerToken: 'looking' }) });
   const refused = await app.request('/metrics');

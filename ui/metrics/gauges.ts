@@ -6,7 +6,7 @@ import { type SlotView, slotViews } from '../../spool/slots.ts';
 import { STATES } from '../../spool/state.ts';
 import type { Dashboard } from '../dashboard.ts';
 
-export type Gauges = { measure(now: number): Promise<void> };
+export type Gauges = { measureReadiness(): Promise<boolean>; measure(now: number): Promise<void> };
 
 export function addGauges(registry: Registry, dashboard: Dashboard): Gauges {
   const { spool, catalog, version } = dashboard;
@@ -37,9 +37,13 @@ export function addGauges(registry: Registry, dashboard: Dashboard): Gauges {
     memory.set(runners.reduce((sum, { memoryBytes = 0 }) => sum + memoryBytes, 0));
   };
   return {
+    async measureReadiness() {
+      const isReady = (await dashboard.readiness()).length === 0;
+      ready.set(isReady ? 1 : 0);
+      return isReady;
+    },
     async measure(now) {
       await catalog.refresh(MAX_AGE_MS);
-      ready.set((await dashboard.readiness()).length === 0 ? 1 : 0);
       paused.set(isPaused(spool) ? 1 : 0);
       const counts = catalog.counts(now);
       for (const state of STATES) jobs.set({ state }, counts[state]);
