@@ -4,6 +4,7 @@ import { type BatchName, type BatchRequestName, batchFileName, MAX_BATCH_BYTES, 
 import type { Lines } from './batch-place.ts';
 import { ownerOf, who } from './denial.ts';
 import type { FileFacts } from './disk.ts';
+import { isDropFolder } from './drop-folder.ts';
 import { errnoOf } from './errors.ts';
 import { jobFileName, parseRequestName, type RequestName } from './filename.ts';
 import { freeName } from './free-name.ts';
@@ -224,7 +225,8 @@ export class Intake {
   // Its name may be moved by whoever may write to the folder; its text is for whom its owner says.
   #denial(name: string): string {
     const owner = ownerOf(this.#spool.disk, `${this.#spool.incoming}/${name}`) ?? 'cannot be looked at';
-    return `; it ${owner}, and the service is ${who()}: let its producer have the umask 007 and the spool's group (chmod g+s on tmp/), chmod g+r what was rejected, and retry it`;
+    const umask = isDropFolder(this.#spool) ? '027' : '007';
+    return `; it ${owner}, and the service is ${who()}: let its producer have the umask ${umask} and the spool's group (chmod g+s on tmp/), chmod g+r what was rejected, and retry it`;
   }
 
   #reject(name: string, parsed: RequestName, reason: string, request?: Request): Accepted {

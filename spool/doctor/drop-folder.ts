@@ -16,6 +16,7 @@ export function dropFolder(spool: Spool, hasLimits: boolean): Answer[] {
   const troubles = [
     ...SHARED_FOLDERS.map(found).flatMap((one) => sharedTrouble(one, service)),
     ...[...PRIVATE_FOLDERS.map(found), { name: '', file: spool.root, details: spool.disk.details(spool.root) }].flatMap(privateTrouble),
+    ...versionTrouble(spool),
     ...hardLinkTrouble(spool.disk),
   ];
   return troubles.length > 0
@@ -48,6 +49,15 @@ function privateTrouble({ name, file, details }: Found): Answer[] {
       `${what} has the permissions ${octal(details)}: others than the service may change what is in it, and so submit in the name of others; chmod ${mode} ${file}`,
     ),
   ];
+}
+
+// The one file that producers come near, made before the folders were closed. What one may write, one may link into incoming/ as well.
+function versionTrouble(spool: Spool): Answer[] {
+  const [details, incoming] = [spool.version, spool.incoming].map((file) => spool.disk.details(file));
+  // A spool of one user is shared with nobody.
+  if (!details || !incoming || isPrivate(incoming) || (details.mode & 0o022) === 0) return [];
+  const what = `version has the permissions ${octal(details)}: others than the service may change it, and so keep the service from starting`;
+  return [warn(`${what}; chmod 0640 ${spool.version}`)];
 }
 
 // By a link to it a file of another is dropped under a name of one's own. Not elsewhere than on Linux: there nobody asks.

@@ -169,11 +169,13 @@ test('what an open drop folder lets producers do to each other, doctor says', as
   const { spool, run } = dropFolder(t);
   fs.chmodSync(spool.incoming, 0o2770);
   fs.chmodSync(spool.failed, 0o2770);
+  fs.chmodSync(spool.version, 0o660);
   const { out } = await run(SERVICE, ['doctor']);
   assert.match(
     out,
     /^warn {2}incoming\/ has the permissions 2770: who may drop a file there may take away, change or replace those of others, .* chmod 3770 /m,
   );
+  assert.match(out, /^warn {2}version has the permissions 660: others than the service may change it, .* chmod 0640 /m);
   assert.match(out, /^warn {2}failed\/ has the permissions 2770: others than the service may change what is in it, .* chmod 0700 /m);
 });
 

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type Accepted, type AcceptRules, Intake, SETTLE_MS } from '../../spool/accept.ts';
+import { disk } from '../../spool/disk.ts';
 import { MAX_BODY_BYTES } from '../../spool/request.ts';
 import { dropFile, tempSpool } from '../support/spool.ts';
 
@@ -206,4 +207,22 @@ test('a failed job that is moved back comes in with its history', (t) => {
   dropFile(spool, `p5-${STAMP}-a.json`, { class: 'A', attempts: [attempt], acceptedAt: '2026-11-22T00:00:00.000Z' });
   const accepted = accept(`p5-${STAMP}-a.json`);
   assert.deepEqual(accepted.kind === 'accepted' && accepted.job.request.attempts, [attempt]);
+});
+
+test('who kept his file from the service is told the umask with which it is taken, in a drop folder the one that keeps it his', (t) => {
+  for (const umask of ['007', '027']) {
+    const open = tempSpool(t);
+    const denied = () => ({ kind: 'unreadable', reason: 'EACCES: permission denied', isDenied: true }) as const;
+    const spool = { ...open, disk: { ...disk, inspect: denied } };
+    if (umask === '027')
+      for (const [folder, mode] of [
+        [spool.incoming, 0o3770],
+        [spool.pending, 0o700],
+      ] as const)
+        fs.chmodSync(folder, mode);
+    dropFile(spool, 'p5-now-closed.json', {});
+    const intake = new Intake(spool, { refusal: () => undefined, isLive: () => false });
+    intake.accept('p5-now-closed.json', NOW, 0);
+    assert.match(reasonOf(intake.accept('p5-now-closed.json', NOW, SETTLE_MS)), new RegExp(`let its producer have the umask ${umask} and`));
+  }
 });

@@ -50,8 +50,9 @@ async function open(stage: Stage): Promise<Session> {
   await until(() => fs.existsSync(socket) || started.hasEnded(), 'uWSGI to start');
   if (started.hasEnded()) throw new Error(`uwsgi ended: ${started.says()}`);
   const { spoolers } = (await ask(socket)) as { spoolers: number[] };
+  // One that has just ended is started again by its master, under another pid.
   const signal = (name: NodeJS.Signals) => {
-    for (const pid of spoolers) process.kill(pid, name);
+    for (const pid of spoolers) if (isAlive(pid)) process.kill(pid, name);
   };
   if (!stage.workers) signal('SIGSTOP');
   return {
@@ -63,11 +64,19 @@ async function open(stage: Stage): Promise<Session> {
     close: async () => {
       signal('SIGCONT');
       // What is left in the spool is thrown away; a stop that waits for it would not end.
-      for (const pid of spoolers) process.kill(pid, 'SIGSTOP');
+      signal('SIGSTOP');
       await started.end('SIGKILL');
-      for (const pid of spoolers) process.kill(pid, 'SIGKILL');
+      signal('SIGKILL');
     },
   };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 function ask(socketPath: string, order?: Order): Promise<unknown> {
