@@ -89,8 +89,9 @@ function inSlots(spool: Spool): Finding[] {
   const slots = fs
     .readdirSync(spool.running, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && !entry.name.endsWith('.lock'));
+  // A slot may go while this looks.
   return slots.flatMap(({ name: slot }) =>
-    fs.readdirSync(spool.slot(slot)).flatMap((name) => {
+    spool.disk.names(spool.slot(slot)).flatMap((name) => {
       const bound = BOUND.exec(name)?.[1];
       const id = idOf(bound ?? name);
       if (id === undefined) return [];
