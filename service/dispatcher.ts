@@ -6,6 +6,7 @@ import { EventLog } from '../jobs/event-log.ts';
 import type { Allowlist } from '../jobs/load-allowlist.ts';
 import type { RunnerSettings, Settlement } from '../jobs/messages.ts';
 import { whyUnusable } from '../spool/access.ts';
+import { isPartName } from '../spool/batch-name.ts';
 import { mayPass, messageOf } from '../spool/errors.ts';
 import { acquireSlot, type Lease, type LeaseOptions, slots } from '../spool/lease.ts';
 import { Liveness } from '../spool/liveness.ts';
@@ -28,6 +29,7 @@ import type { RunnerExit } from './runner-process.ts';
 import { isAnythingRunning } from './running-jobs.ts';
 import { runsOf } from './runs-of.ts';
 import { SharedMethods } from './shared-methods.ts';
+import { singleLines } from './single-lines.ts';
 import { SteadyClock } from './steady-clock.ts';
 import { WaitingScan } from './waiting-scan.ts';
 
@@ -383,10 +385,30 @@ export class Dispatcher {
   #dueJobs(methods: SharedMethods): DueJobs {
     return {
       // A name that is gone would find no room for ever where nothing passes it.
-      take: () => this.#backlog.take(1, (name) => methods.isThere(name))[0],
+      take: () => this.#takeDue(methods),
       putBack: (name) => this.#backlog.add(name, Date.now()),
       sharingOf: (name) => methods.sharingOf(name),
     };
+  }
+
+  #takeDue(methods: SharedMethods): string | undefined {
+    const best = () => this.#backlog.take(1, (name) => methods.isThere(name))[0];
+    const name = best();
+    if (name === undefined || !isPartName(name) || !methods.sharingOf(name)) return name;
+    return this.#singleOut(name) ? best() : name;
+  }
+
+  #singleOut(part: string): boolean {
+    try {
+      const names = singleLines(this.#spool, this.#lease.slot, part);
+      if (!names) return false;
+      this.#backlog.remove(part);
+      for (const name of names) this.#backlog.add(name, Date.now());
+      return true;
+    } catch (error) {
+      this.log.error(`take lines out of ${part}: ${messageOf(error)}; what is left of it in the slot is put back`, { err: error });
+      return false;
+    }
   }
 
   #wakeAt(runAt: number | undefined): void {

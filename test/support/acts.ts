@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { singleLines } from '../../service/single-lines.ts';
 import { type BatchName, batchFileName, memberName } from '../../spool/batch-name.ts';
 import { cancelClaimed, cancelLines, cancelWaiting } from '../../spool/cancel.ts';
 import { claim } from '../../spool/claim.ts';
@@ -721,6 +722,17 @@ const dividedParts: Act[] = [
     },
     act: ({ spool }: World) => cancelLines(spool, OWN, partName(1, 5), { from: 2, to: 3 }),
     untrue: (world: World, value: unknown) => value !== undefined && names(world, 'cancelled').length !== 2 && 'they are not cancelled',
+  })),
+  ...BOTH.map((durability) => ({
+    ...plain,
+    durability,
+    name: `make files of the lines of a batch that waits, durability ${durability}`,
+    prepare: (world: World) => {
+      putPart(world, 'pending', partName(1, 5));
+      holderOf(world, OWN, 'dispatcher');
+    },
+    act: ({ spool }: World) => singleLines(spool, OWN, partName(1, 5)),
+    untrue: (world: World, value: unknown) => value !== undefined && names(world, 'pending').length !== 5 && 'they are not there',
   })),
   ...BOTH.map((durability) => ({
     ...plain,
