@@ -6,7 +6,6 @@ import { EventLog } from '../jobs/event-log.ts';
 import type { Allowlist } from '../jobs/load-allowlist.ts';
 import type { RunnerSettings, Settlement } from '../jobs/messages.ts';
 import { whyUnusable } from '../spool/access.ts';
-import { isPartName } from '../spool/batch-name.ts';
 import { mayPass, messageOf } from '../spool/errors.ts';
 import { acquireSlot, type Lease, type LeaseOptions, slots } from '../spool/lease.ts';
 import { Liveness } from '../spool/liveness.ts';
@@ -385,29 +384,24 @@ export class Dispatcher {
   #dueJobs(methods: SharedMethods): DueJobs {
     return {
       // A name that is gone would find no room for ever where nothing passes it.
-      take: () => this.#takeDue(methods),
+      take: () => this.#backlog.take(1, (name) => methods.isThere(name))[0],
+      singleOut: (part, most) => this.#singleOut(part, methods.alikeIn(part, most)),
       putBack: (name) => this.#backlog.add(name, Date.now()),
       sharingOf: (name) => methods.sharingOf(name),
     };
   }
 
-  #takeDue(methods: SharedMethods): string | undefined {
-    const best = () => this.#backlog.take(1, (name) => methods.isThere(name))[0];
-    const name = best();
-    if (name === undefined || !isPartName(name) || !methods.sharingOf(name)) return name;
-    return this.#singleOut(name) ? best() : name;
-  }
-
-  #singleOut(part: string): boolean {
+  #singleOut(part: string, count: number): string[] {
     try {
-      const names = singleLines(this.#spool, this.#lease.slot, part);
-      if (!names) return false;
+      const singled = singleLines(this.#spool, this.#lease.slot, part, count);
+      if (!singled) return [];
       this.#backlog.remove(part);
-      for (const name of names) this.#backlog.add(name, Date.now());
-      return true;
+      for (const name of singled.singles) this.#backlog.hold(name);
+      if (singled.rest !== undefined) this.#backlog.add(singled.rest, Date.now());
+      return singled.singles;
     } catch (error) {
       this.log.error(`take lines out of ${part}: ${messageOf(error)}; what is left of it in the slot is put back`, { err: error });
-      return false;
+      return [];
     }
   }
 

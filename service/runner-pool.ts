@@ -38,8 +38,16 @@ export type PoolEvents = {
   isClaimed(slot: string, name: string): boolean;
 };
 
-/** The due jobs as the pool reaches for them: `take` gives the best, `putBack` is for the one that found no room. */
-export type DueJobs = { take(): string | undefined; putBack(name: string): void; sharingOf(name: string): Sharing | undefined };
+/**
+ * The due jobs as the pool reaches for them: `take` gives the best, `putBack` is for the one that found no room. `singleOut` makes jobs with files of their own of the first lines of
+ * a part whose method is shared, `most` at most, in their order; none when that is not possible now.
+ */
+export type DueJobs = {
+  take(): string | undefined;
+  putBack(name: string): void;
+  sharingOf(name: string): Sharing | undefined;
+  singleOut(part: string, most: number): string[];
+};
 
 type Member = {
   process: RunnerProcess;
@@ -190,11 +198,11 @@ export class RunnerPool {
     while (seats.some(({ room, share }) => room > 0 || share > 0)) {
       placed = this.#place(seats, members, due);
       // What is left of a part comes before all that is behind it.
-      if (!placed || isPartName(placed.name)) break;
-      hands.set(placed.slot, [...(hands.get(placed.slot) ?? []), placed.name]);
+      if (!placed || placed.part !== undefined) break;
+      hands.set(placed.slot, [...(hands.get(placed.slot) ?? []), ...placed.names]);
     }
     for (const [slot, names] of hands) this.#hand(members.get(slot) as Member, names);
-    if (placed && isPartName(placed.name)) this.#handPart(members.get(placed.slot) as Member, placed.name, placed.lines);
+    if (placed?.part !== undefined) this.#handPart(members.get(placed.slot) as Member, placed.part, placed.lines);
     if (hands.size > 0) this.#watchForStuck();
   }
 
@@ -213,7 +221,11 @@ export class RunnerPool {
     sit(seat, member, sharing);
     // The next free runner is dealt to next, as where nothing is shared.
     if (!sharing) seats.push(...seats.splice(seats.indexOf(seat), 1));
-    return { slot: seat.slot, name, lines: sharing ? 1 : countAhead(member.averageMs, MAX_CHUNK) };
+    if (!isPart) return { slot: seat.slot, names: [name] };
+    const singles = sharing ? due.singleOut(name, seat.room + 1) : [];
+    seat.room -= Math.max(0, singles.length - 1);
+    if (singles.length > 0) return { slot: seat.slot, names: singles };
+    return { slot: seat.slot, part: name, lines: sharing ? 1 : countAhead(member.averageMs, MAX_CHUNK) };
   }
 
   #hand(member: Member, names: string[], lines = 1): void {
@@ -431,8 +443,8 @@ export class RunnerPool {
   }
 }
 
-/** A job, or so many lines of a part of a batch, for the runner of a slot. */
-type Placed = { slot: string; name: string; lines: number };
+/** Jobs, or so many lines of a part of a batch, for the runner of a slot. */
+type Placed = { slot: string; names: string[]; part?: undefined } | { slot: string; part: string; lines: number };
 
 function letGo(member: Member): void {
   hasTaken(member);

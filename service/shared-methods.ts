@@ -32,6 +32,21 @@ export class SharedMethods {
     return this.#last?.sharing;
   }
 
+  /** How many of the first lines of a part, `most` at most, share a runner as its first does. */
+  alikeIn(name: string, most: number): number {
+    const part = parseBatchName(name);
+    const text = this.#texts.read(this.#spool, `${this.#spool.pending}/${name}`);
+    if (!part || text.kind !== 'text') return 0;
+    const keyAt = (line: number) => {
+      const { request } = lineJob(part, text, line).job;
+      return this.#allowlist.sharingOf(request.class, request.method)?.key;
+    };
+    const last = Math.min(part.to, part.from + most - 1);
+    let line = part.from;
+    while (line < last && keyAt(line + 1) === keyAt(part.from)) line += 1;
+    return line - part.from + 1;
+  }
+
   // Checked in full when it is accepted and when it is claimed, and not here in between.
   #look(name: string): Looked {
     if (isPartName(name)) return this.#lookAtPart(name);

@@ -76,6 +76,7 @@ async function startPool(t: TestContext, isClaimed?: (name: string) => boolean, 
         take: () => waiting.shift(),
         putBack: (name) => waiting.unshift(name),
         sharingOf: (name) => methods.sharingOf(name),
+        singleOut: () => [],
       });
       return ids.slice(0, ids.length - waiting.length);
     },

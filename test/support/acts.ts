@@ -731,8 +731,8 @@ const dividedParts: Act[] = [
       putPart(world, 'pending', partName(1, 5));
       holderOf(world, OWN, 'dispatcher');
     },
-    act: ({ spool }: World) => singleLines(spool, OWN, partName(1, 5)),
-    untrue: (world: World, value: unknown) => value !== undefined && names(world, 'pending').length !== 5 && 'they are not there',
+    act: ({ spool }: World) => singleLines(spool, OWN, partName(1, 5), 3),
+    untrue: (world: World, value: unknown) => value !== undefined && names(world, 'pending').length !== 4 && 'they are not there',
   })),
   ...BOTH.map((durability) => ({
     ...plain,

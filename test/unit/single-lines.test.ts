@@ -25,7 +25,7 @@ for (const [durability, count] of [
   ['none', 64],
   ['full', 8],
 ] as const) {
-  test(`with durability ${durability} the first ${count} lines get files of their own, the others wait in theirs, and every job is what it was`, (t) => {
+  test(`with durability ${durability} no more than the first ${count} lines get files of their own, the others wait in theirs, and every job is what it was`, (t) => {
     const spool = tempSpool(t, { durability });
     hold(spool);
     const name = plantBatch(
@@ -33,10 +33,14 @@ for (const [durability, count] of [
       Array.from({ length: 100 }, (_, index) => line(index + 1)),
     );
     const accepted = jobStatus(spool, 'b.100')?.acceptedAt;
-    const names = singleLines(spool, SLOT, name) ?? assert.fail('it waits');
-    assert.deepEqual(names.toSorted(), fs.readdirSync(spool.pending).toSorted());
-    assert.equal(names.filter((one) => one.endsWith('.json')).length, count);
-    assert.ok(names.includes(batchFileName({ priority: 5, runAt: RUN_AT, id: 'b', from: count + 1, to: 100 })));
+    const { singles, rest } = singleLines(spool, SLOT, name, 90) ?? assert.fail('it waits');
+    assert.equal(rest, batchFileName({ priority: 5, runAt: RUN_AT, id: 'b', from: count + 1, to: 100 }));
+    assert.deepEqual([...singles, rest].toSorted(), fs.readdirSync(spool.pending).toSorted());
+    assert.deepEqual(
+      singles.map((one) => /-b\.(\d+)\.json$/.exec(one)?.[1]),
+      Array.from({ length: count }, (_, index) => String(index + 1)),
+      'in their order',
+    );
     for (const n of [1, count, count + 1, 100]) {
       const { state, params, acceptedAt, priority, submittedBy } = jobStatus(spool, `b.${n}`) ?? {};
       assert.deepEqual([state, params, acceptedAt, priority, submittedBy], ['pending', [n], accepted, 5, process.geteuid?.()], `b.${n}`);
@@ -48,9 +52,10 @@ for (const [durability, count] of [
 test('a line that is no request any more waits as it is, for its runner to reject it', (t) => {
   const spool = tempSpool(t);
   hold(spool);
-  const names = singleLines(spool, SLOT, plantBatch(spool.pending, [line(1), 'no request', line(3)])) ?? assert.fail('it waits');
-  assert.equal(names.length, 3);
-  const text = fs.readFileSync(`${spool.pending}/${names.find((one) => one.endsWith('-b.2.json'))}`, 'utf8');
+  const { singles, rest } =
+    singleLines(spool, SLOT, plantBatch(spool.pending, [line(1), 'no request', line(3)]), 3) ?? assert.fail('it waits');
+  assert.deepEqual([singles.length, rest], [3, undefined]);
+  const text = fs.readFileSync(`${spool.pending}/${singles[1]}`, 'utf8');
   assert.match(text, /^no request/);
 });
 
@@ -59,9 +64,9 @@ test('a part that somebody else has taken is left to him, and so is all while a 
   hold(spool);
   const name = plantBatch(spool.pending, [line(1), line(2)]);
   fs.mkdirSync(spool.slot(SLOT));
-  assert.equal(singleLines(spool, SLOT, name), undefined);
+  assert.equal(singleLines(spool, SLOT, name, 2), undefined);
   assert.deepEqual(fs.readdirSync(spool.pending), [name]);
   fs.rmdirSync(spool.slot(SLOT));
   fs.rmSync(`${spool.pending}/${name}`);
-  assert.equal(singleLines(spool, SLOT, name), undefined);
+  assert.equal(singleLines(spool, SLOT, name, 2), undefined);
 });
