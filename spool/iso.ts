@@ -11,3 +11,9 @@ export function iso(ms: number): string {
 
 let last = Number.NaN;
 let text = '';
+
+/** Whether a text such as 2026-02-28 is a day that the calendar has: `Date` takes 30 February for 2 March. */
+export function isDay(text: string): boolean {
+  const ms = Date.parse(`${text}T00:00:00Z`);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(text);
+}

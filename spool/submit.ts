@@ -4,6 +4,7 @@ import { denialOf } from './denial.ts';
 import { type Duration, parseDuration } from './duration.ts';
 import { atBest, isFull, messageOf, SpoolError } from './errors.ts';
 import { DEFAULT_PRIORITY, formatRunAt, ID_RULE, isId, MAX_PRIORITY, MAX_RUN_AT, MIN_RUN_AT } from './filename.ts';
+import { isDay } from './iso.ts';
 import { checkRequest, MAX_BODY_BYTES, type RequestPolicy } from './request.ts';
 import { SharedSync } from './shared-sync.ts';
 import { type Spool, temporaryFile } from './spool.ts';
@@ -262,11 +263,10 @@ function runAtText(delay: Duration | undefined, at: Date | string | undefined, n
   return at === undefined ? 'now' : stamp(momentOf(at), `${which}at`, at);
 }
 
-/** NaN for a text that is no time. A day that the calendar does not have is none: `new Date` takes 30 February for 2 March. */
+/** NaN for a text that is no time. */
 function momentOf(at: Date | string): number {
-  const ms = new Date(at).getTime();
-  const day = typeof at === 'string' && !Number.isNaN(ms) ? /^\d{4}-\d\d-\d\d/.exec(at)?.[0] : undefined;
-  return day === undefined || new Date(day).toISOString().startsWith(day) ? ms : Number.NaN;
+  const [day] = (typeof at === 'string' && /^\d{4}-\d\d-\d\d/.exec(at)) || [];
+  return day === undefined || isDay(day) ? new Date(at).getTime() : Number.NaN;
 }
 
 function stamp(ms: number, what: string, given: unknown): string {

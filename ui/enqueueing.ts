@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { durationMs } from '../spool/duration.ts';
 import { SpoolError } from '../spool/errors.ts';
 import { DEFAULT_PRIORITY, ID_RULE, isId, MAX_PRIORITY, MAX_RUN_AT, MIN_RUN_AT, parseRunAt } from '../spool/filename.ts';
+import { isDay } from '../spool/iso.ts';
 import { MAX_DEPTH, parseRequest, RequestPolicy, sentence } from '../spool/request.ts';
 import { isFinal } from '../spool/state.ts';
 import { type Draft, draftOf, type Submission, submit, submitDrafts } from '../spool/submit.ts';
@@ -121,9 +122,7 @@ export function momentOf(text: string): number | undefined {
   const match = ISO.exec(text.trim());
   if (!match) return undefined;
   const [, date = '', minutes = '00:00', seconds = '', offset = 'Z'] = match;
-  // 31 February would be taken for 3 March.
-  const day = Date.parse(`${date}T00:00:00Z`);
-  if (Number.isNaN(day) || !new Date(day).toISOString().startsWith(date)) return undefined;
+  if (!isDay(date)) return undefined;
   const ms = Date.parse(`${date}T${minutes}${seconds}${offset.toUpperCase().replace(/^([+-]\d\d):?(\d\d)$/, '$1:$2')}`);
   return ms >= MIN_RUN_AT && ms <= MAX_RUN_AT ? ms : undefined;
 }
