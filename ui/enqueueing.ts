@@ -6,7 +6,7 @@ import { DEFAULT_PRIORITY, ID_RULE, isId, MAX_PRIORITY, MAX_RUN_AT, MIN_RUN_AT, 
 import { isDay } from '../spool/iso.ts';
 import { MAX_DEPTH, parseRequest, RequestPolicy, sentence } from '../spool/request.ts';
 import { isFinal } from '../spool/state.ts';
-import { type Draft, draftOf, type Submission, submit, submitDrafts } from '../spool/submit.ts';
+import { type Draft, draftOf, type Submission, submitDrafts } from '../spool/submit.ts';
 import { TraceContext } from '../spool/trace-context.ts';
 import type { Dashboard } from './dashboard.ts';
 import { counted } from './views/figures.ts';
@@ -48,18 +48,14 @@ export type Enqueued =
 
 /** Checks a job as the spool would, and submits it. `who` is for the log; `now` in milliseconds since the epoch. */
 export async function enqueue(dashboard: Dashboard, given: unknown, who: string, now = Date.now()): Promise<Enqueued> {
-  const checked = check(dashboard, given);
+  const checked = drafted(dashboard, given, now);
   if ('mistakes' in checked) return { kind: 'invalid', mistakes: checked.mistakes };
-  const { job } = checked;
-  if (job.id !== undefined && (await isLive(dashboard, job.id, now))) return conflict(job.id);
-  try {
-    const [id = ''] = await submit(dashboard.spool, [submissionOf(job)], now);
-    dashboard.log.info('enqueued in the dashboard or by the API', { id, class: job.class, method: job.method, who });
-    await dashboard.catalog.refresh(0);
-    return { kind: 'done', id };
-  } catch (error) {
-    return refused(error, job.id);
-  }
+  const { draft, job } = checked;
+  const taken = await submitted(dashboard, [draft], now);
+  if (taken !== undefined) return conflict(taken);
+  dashboard.log.info('enqueued in the dashboard or by the API', { id: draft.id, class: job.class, method: job.method, who });
+  await dashboard.catalog.refresh(0);
+  return { kind: 'done', id: draft.id };
 }
 
 /** What became of many. `mistakes` have the number of the job, from 0, before the field. */
@@ -75,27 +71,37 @@ export async function enqueueMany(dashboard: Dashboard, given: readonly unknown[
   const drafts = checked.flatMap((one) => ('draft' in one ? one.draft : []));
   if (mistakes.length === 0) mistakes.push(...twins(drafts));
   if (mistakes.length > 0) return { kind: 'invalid', mistakes };
+  const taken = await submitted(dashboard, drafts, now);
+  if (taken !== undefined) return conflict(taken);
+  // As a line of a batch a job has another id than its draft had.
+  const ids = drafts.map(({ id }) => id);
+  dashboard.log.info(`enqueued ${counted(ids.length, 'job')} by the API, from ${ids[0]} on`, { who });
+  await dashboard.catalog.refresh(0);
+  return { kind: 'done', ids };
+}
+
+/** Submits all of them, whose ids are those of their drafts then; or none, and returns the id that a live job has. */
+async function submitted(dashboard: Dashboard, drafts: Draft[], now: number): Promise<string | undefined> {
   const named = drafts.filter(({ isMade }) => !isMade).map(({ id }) => id);
   const taken = await firstLive(dashboard, named, now);
-  if (taken !== undefined) return conflict(taken);
+  if (taken !== undefined) return taken;
   try {
-    const ids = await submitDrafts(dashboard.spool, drafts, now);
-    dashboard.log.info(`enqueued ${counted(ids.length, 'job')} by the API, from ${ids[0]} on`, { who });
-    await dashboard.catalog.refresh(0);
-    return { kind: 'done', ids };
+    await submitDrafts(dashboard.spool, drafts, now);
+    return undefined;
   } catch (error) {
-    // Somebody was faster by one of them.
-    const id = error instanceof SpoolError && error.code === 'CONFLICT' ? await firstLive(dashboard, named, Date.now()) : undefined;
-    if (id === undefined) throw error;
-    return conflict(id);
+    if (!(error instanceof SpoolError) || error.code !== 'CONFLICT') throw error;
+    // Somebody was faster by one of them; where there is but one, it is known which, also when its job has ended by now.
+    const faster = named.length === 1 ? named[0] : await firstLive(dashboard, named, Date.now());
+    if (faster === undefined) throw error;
+    return faster;
   }
 }
 
-function drafted(dashboard: Dashboard, given: unknown, now: number): { draft: Draft } | { mistakes: Mistake[] } {
+function drafted(dashboard: Dashboard, given: unknown, now: number): { draft: Draft; job: Enqueueing } | { mistakes: Mistake[] } {
   const checked = check(dashboard, given);
   if ('mistakes' in checked) return checked;
   try {
-    return { draft: draftOf(submissionOf(checked.job), now) };
+    return { ...checked, draft: draftOf(submissionOf(checked.job), now) };
   } catch (error) {
     return invalid(error);
   }
@@ -173,12 +179,6 @@ const conflict = (id: string): Extract<Enqueued, { kind: 'conflict' }> => ({
   id,
   text: `a job with the id "${id}" is already waiting or running; nothing was enqueued`,
 });
-
-// What the checks above know, they have said: here it is a disk that is full, or somebody who was faster.
-function refused(error: unknown, id: string | undefined): Exclude<Enqueued, { kind: 'done' }> {
-  if (error instanceof SpoolError && error.code === 'CONFLICT' && id !== undefined) return conflict(id);
-  return { kind: 'invalid', ...invalid(error) };
-}
 
 function invalid(error: unknown): { mistakes: Mistake[] } {
   if (!(error instanceof SpoolError) || !INVALID.has(error.code)) throw error;
