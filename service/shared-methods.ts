@@ -41,9 +41,10 @@ export class SharedMethods {
       const { request } = lineJob(part, text, line).job;
       return this.#allowlist.sharingOf(request.class, request.method)?.key;
     };
+    const key = keyAt(part.from);
     const last = Math.min(part.to, part.from + most - 1);
     let line = part.from;
-    while (line < last && keyAt(line + 1) === keyAt(part.from)) line += 1;
+    while (line < last && keyAt(line + 1) === key) line += 1;
     return line - part.from + 1;
   }
 

@@ -1,8 +1,7 @@
 import { isPartName, parseBatchName, parseMemberId } from '../spool/batch-name.ts';
 import { idOf } from '../spool/order.ts';
-import { textOf } from '../spool/part.ts';
 import type { Spool } from '../spool/spool.ts';
-import { takeLines } from '../spool/take-line.ts';
+import { takeLines, waitingAs } from '../spool/take-line.ts';
 
 /** The names of what waits instead of a part: of its first lines, and of the part that is left. */
 export type Singled = { singles: string[]; rest: string | undefined };
@@ -18,17 +17,12 @@ const AT_ONCE = { none: 64, full: 8 } as const;
 export function singleLines(spool: Spool, slot: string, name: string, count: number): Singled | undefined {
   const part = parseBatchName(name);
   // A rescue that could not be brought to its end: its own comes first.
-  if (!part || spool.disk.exists(spool.slot(slot))) return undefined;
+  if (!part || count < 1 || spool.disk.exists(spool.slot(slot))) return undefined;
   const lines = { from: part.from, to: Math.min(part.to, part.from + Math.min(count, AT_ONCE[spool.durability]) - 1) };
-  const taken = takeLines(spool, slot, name, lines, (line, { writtenAt }) => ({
-    folder: 'pending',
-    name: line.job.name,
-    // Who claims it rejects what is no request.
-    text: line.spoilt === undefined ? textOf(line.job, writtenAt) : line.text,
-  }));
+  const taken = takeLines(spool, slot, name, lines, (line, text) => waitingAs(line.job.name, line, text));
   const names = taken?.moved.map((move) => move.name);
   return names && { singles: names.filter((one) => !isPartName(one)).sort(byLine), rest: names.find(isPartName) };
 }
 
-const byLine = (a: string, b: string): number => lineIn(a) - lineIn(b);
-const lineIn = (name: string): number => parseMemberId(idOf(name))?.line ?? 0;
+const byLine = (a: string, b: string): number => lineOf(a) - lineOf(b);
+const lineOf = (name: string): number => parseMemberId(idOf(name))?.line ?? 0;

@@ -6,11 +6,10 @@ import type { BatchText, LineJob } from './claim-part.ts';
 import { parseDropName, stemOf } from './drop-name.ts';
 import { parseJobName } from './filename.ts';
 import type { Job } from './job.ts';
-import { textOf } from './part.ts';
 import type { Place } from './query.ts';
 import type { Spool } from './spool.ts';
 import type { State } from './state.ts';
-import { takeLines } from './take-line.ts';
+import { takeLines, waitingAs } from './take-line.ts';
 
 /** Why nothing was done to the line of a batch. */
 export type LineRefused =
@@ -37,10 +36,9 @@ export type Run = { place: LinePlace; count?: number };
 
 /** Takes lines that wait out of their batch, as files of their own or for good; the jobs as they were. False when they have moved on. `slot`: as for `takeLines`. */
 export function takeOut(spool: Spool, run: Run, slot: string | undefined, becomes: Becomes): Job[] | false | LineRefused {
-  const bind = (line: LineJob, { writtenAt }: BatchText) => {
+  const bind = (line: LineJob, text: BatchText) => {
     const name = becomes(line.job);
-    const text = line.spoilt === undefined ? textOf(line.job, writtenAt) : line.text;
-    return name === undefined ? undefined : { folder: 'pending' as const, name, text };
+    return name === undefined ? undefined : waitingAs(name, line, text);
   };
   return inSlot(spool, run, slot, (...part) => takeLines(spool, ...part, bind)?.jobs.map(({ job }) => job));
 }

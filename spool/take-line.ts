@@ -2,12 +2,19 @@ import { type BatchName, batchFileName, parseBatchName } from './batch-name.ts';
 import { type Lines, without } from './batch-place.ts';
 import { take } from './claim.ts';
 import { type BatchText, type LineJob, lineJob, readBatch } from './claim-part.ts';
-import { nameOfLines, twinOf } from './part.ts';
+import { nameOfLines, textOf, twinOf } from './part.ts';
 import { type FinishedMove, finishMoves } from './settle.ts';
 import { replaceFile, type Spool, syncNames } from './spool.ts';
 
 /** Where a line that is taken out of its batch goes: its folder, its name there and what its file says. */
 export type Bound = { folder: 'pending' | 'cancelled'; name: string; text: string };
+
+/** A line as a file of its own that waits, under this name. Who claims it rejects what is no request. */
+export const waitingAs = (name: string, line: LineJob, { writtenAt }: BatchText): Bound => ({
+  folder: 'pending',
+  name,
+  text: line.spoilt === undefined ? textOf(line.job, writtenAt) : line.text,
+});
 
 /** What became of lines that were taken out: `jobs` as they were, and the moves of them and of what is left of their part. */
 export type TakenOut = { jobs: LineJob[]; moved: FinishedMove[] };
