@@ -10,7 +10,8 @@ export const SHARED_FOLDERS = ['tmp', 'incoming'] as const;
 export const PRIVATE_FOLDERS = FOLDERS.filter((folder) => folder !== 'tmp' && folder !== 'incoming' && folder !== 'jobLogs');
 
 const STICKY = 0o1000;
-const OTHERS_WRITE = 0o022;
+/** Of permissions: those by which others than the owner may write. */
+export const OTHERS_WRITE = 0o022;
 
 /** Whether the spool is laid out so: `incoming/` is sticky and what is accepted is closed. A sticky bit alone is a mistake. */
 export function isDropFolder(spool: Spool): boolean {

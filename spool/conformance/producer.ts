@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { SHARED_FOLDERS } from '../drop-folder.ts';
+import { parseRunAt } from '../filename.ts';
 import { withSpool } from './scratch-spool.ts';
 import { brokenSteps, parseCalls, TRACED } from './system-calls.ts';
 import type { Verdict } from './verdict.ts';
@@ -151,16 +152,10 @@ function wrongTime({ runAt, delay }: Expected, got: string, { began, ended }: Ra
     delay === undefined
       ? [Date.parse(runAt as string), Date.parse(runAt as string)]
       : [began + delay * 1_000, ended + delay * 1_000 + LATER_MS];
-  const at = momentOf(got);
-  return at >= first && at <= last
+  const at = parseRunAt(got);
+  return typeof at === 'number' && at >= first && at <= last
     ? []
     : [`expected a run-at from ${new Date(first).toISOString()} to ${new Date(last).toISOString()}, got ${got}`];
-}
-
-function momentOf(runAt: string): number {
-  if (/^\d{10}$/.test(runAt)) return Number(runAt) * 1_000;
-  if (/^\d{13}$/.test(runAt)) return Number(runAt);
-  return Date.parse(runAt.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)/, '$1-$2-$3T$4:$5:'));
 }
 
 function wrongFile({ body }: Expected, file: string): string[] {

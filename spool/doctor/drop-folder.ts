@@ -1,6 +1,6 @@
 /** Whether producers of several users are kept apart, where the allow-list or the folders' permissions say that they should be. */
 import type { Disk, FileDetails } from '../disk.ts';
-import { isPrivate, isShared, isSticky, PRIVATE_FOLDERS, SHARED_FOLDERS } from '../drop-folder.ts';
+import { isPrivate, isShared, isSticky, OTHERS_WRITE, PRIVATE_FOLDERS, SHARED_FOLDERS } from '../drop-folder.ts';
 import type { Spool } from '../spool.ts';
 import { type Answer, ok, warn } from './finding.ts';
 
@@ -55,7 +55,7 @@ function privateTrouble({ name, file, details }: Found): Answer[] {
 function versionTrouble(spool: Spool): Answer[] {
   const [details, incoming] = [spool.version, spool.incoming].map((file) => spool.disk.details(file));
   // A spool of one user is shared with nobody.
-  if (!details || !incoming || isPrivate(incoming) || (details.mode & 0o022) === 0) return [];
+  if (!details || !incoming || isPrivate(incoming) || (details.mode & OTHERS_WRITE) === 0) return [];
   const what = `version has the permissions ${octal(details)}: others than the service may change it, and so keep the service from starting`;
   return [warn(`${what}; chmod 0640 ${spool.version}`)];
 }
